@@ -1,0 +1,1 @@
+//! The client's half: what to ring, show, withdraw and dial back.

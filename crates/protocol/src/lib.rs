@@ -1,0 +1,1 @@
+//! The wire: frames, their versions, and their conversion to and from the core.

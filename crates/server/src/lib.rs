@@ -1,0 +1,1 @@
+//! The shell: drives the engine, holds the sockets, serves HTTP.

@@ -1,0 +1,2 @@
+//! Every chore that a person or CI runs.
+fn main() {}
