@@ -184,6 +184,9 @@ pub struct ParticipantRecord {
     pub person: Person,
     /// The revision at which they last changed, to others' eyes.
     pub changed: u64,
+    /// Changes that this participant alone may see (a block while ringing): added to every revision shown to them,
+    /// so that nobody else's revisions tell of it (L13).
+    pub private: u64,
     /// Their turns, oldest first; at most `turns_kept`. Only the last can be pending or accepted.
     pub turns: Vec<TurnRecord>,
 }
@@ -229,6 +232,35 @@ pub struct CallRecord {
     pub ended: Option<(EndReason, Timestamp)>,
     /// The request that ended it, so that its repeat answers the same.
     pub ended_by: Option<Asked>,
+}
+
+impl TurnRecord {
+    /// Whether the callee knows of it: not hidden, or do-not-disturb hid it and it ended, which disclosed it.
+    pub fn known(&self) -> bool {
+        match self.hidden {
+            None => true,
+            Some(Hidden::DoNotDisturb) => self.state.ended(),
+            Some(Hidden::Blocked | Hidden::BlockedLater) => false,
+        }
+    }
+
+    /// Waits for an answer, hidden or not.
+    pub fn pending(&self) -> bool {
+        self.state.pending()
+    }
+
+    /// Rings, or is about to: waits for an answer and isn't hidden.
+    pub fn rings(&self) -> bool {
+        self.pending() && self.hidden.is_none()
+    }
+
+    /// The device in the call, while accepted.
+    pub fn device(&self) -> Option<&DeviceId> {
+        match self.state {
+            TurnState::Accepted => self.answered.as_ref().map(|a| &a.device),
+            _ => None,
+        }
+    }
 }
 
 impl CallRecord {

@@ -1,7 +1,11 @@
 //! What one user may see of one call (K5).
 
-use super::record::{CallType, EndReason, Leaving, Mode, TurnKind, TurnState};
+use super::Call;
+use super::record::{
+    CallType, EndReason, Hidden, Leaving, Mode, ParticipantRecord, TurnKind, TurnRecord, TurnState,
+};
 use crate::id::{CallId, DeviceId, InvitationId, Person, TurnNo, UserId};
+use crate::limits::LISTED;
 use crate::time::Timestamp;
 use std::sync::Arc;
 
@@ -59,7 +63,7 @@ pub struct OwnTurn {
     pub device: Option<DeviceId>,
     /// How it left.
     pub leaving: Option<Leaving>,
-    /// Ended by a crossing (L10): S6, and no missed call.
+    /// Ended or accepted by a crossing (L10): S6 where this device isn't the one, and no missed call.
     pub crossed: bool,
     /// Do-not-disturb hid it until it ended.
     pub do_not_disturb: bool,
@@ -87,4 +91,116 @@ pub struct OtherTurn {
     pub inviter: UserId,
     /// Where it stands, as a callee whose devices are all off would show.
     pub state: TurnState,
+}
+
+/// Longest `customData`, in bytes, that a connection is sent without asking (N1).
+const SHORT: usize = 256;
+
+impl Call {
+    /// What a user may see of this call now; nothing for who may not know of it.
+    pub fn view(&self, user: &UserId) -> Option<CallView> {
+        let (me, others) = self.seen_by(user)?;
+        let pinned = |p: &ParticipantRecord| {
+            p.person.id == self.initiator().id
+                || me
+                    .turns
+                    .iter()
+                    .any(|t| t.known() && t.inviter == p.person.id)
+        };
+        let mut listed = others.clone();
+        listed.sort_by_key(|p| (!pinned(p), std::cmp::Reverse(p.changed)));
+        listed.truncate(LISTED);
+        listed.sort_by_key(|p| std::cmp::Reverse(p.changed));
+        Some(self.view_with(me, &listed, others.len()))
+    }
+
+    /// The same as a connection is sent it: without a long `customData` (N1).
+    pub fn short_view(&self, user: &UserId) -> Option<CallView> {
+        let mut view = self.view(user)?;
+        view.custom_data = view.custom_data.filter(|d| d.len() <= SHORT);
+        Some(view)
+    }
+
+    /// The same with another page of participants, by when they came in.
+    pub fn page(&self, user: &UserId, offset: usize, most: usize) -> Option<CallView> {
+        let (me, others) = self.seen_by(user)?;
+        let page: Vec<_> = others.iter().copied().skip(offset).take(most).collect();
+        Some(self.view_with(me, &page, others.len()))
+    }
+
+    fn seen_by(&self, user: &UserId) -> Option<(&ParticipantRecord, Vec<&ParticipantRecord>)> {
+        let me = self.participant(user).filter(|_| self.knows(user))?;
+        Some((
+            me,
+            self.record()
+                .participants
+                .iter()
+                .filter(|p| p.person.id != *user)
+                .collect(),
+        ))
+    }
+
+    fn view_with(
+        &self,
+        me: &ParticipantRecord,
+        others: &[&ParticipantRecord],
+        others_count: usize,
+    ) -> CallView {
+        let r = self.record();
+        CallView {
+            invitation: r.id,
+            revision: r.revision + me.private,
+            call_id: r.call_id.clone(),
+            call_type: r.call_type,
+            mode: r.mode,
+            group: r.group,
+            initiator: self.initiator().id.clone(),
+            custom_data: Some(r.custom_data.clone()),
+            at: r.at,
+            own: me.turns.iter().filter_map(own_turn).collect(),
+            others: others
+                .iter()
+                .map(|p| Other {
+                    person: p.person.clone(),
+                    changed: p.changed + me.private,
+                    turns: p.turns.iter().map(other_turn).collect(),
+                })
+                .collect(),
+            others_count: u32::try_from(others_count).unwrap_or(u32::MAX),
+            in_call: u32::try_from(self.accepted()).unwrap_or(u32::MAX),
+            ended: r.ended.map(|(reason, _)| reason),
+            can_join: self.may_join(&me.person.id),
+        }
+    }
+}
+
+fn own_turn(t: &TurnRecord) -> Option<OwnTurn> {
+    let blocked_later = t.hidden == Some(Hidden::BlockedLater);
+    if !t.known() && !blocked_later {
+        return None;
+    }
+    Some(OwnTurn {
+        no: t.no,
+        kind: t.kind,
+        inviter: t.inviter.clone(),
+        state: if blocked_later {
+            TurnState::Declined
+        } else {
+            t.state
+        },
+        deadline: t.deadline,
+        device: t.answered.as_ref().map(|a| a.device.clone()),
+        leaving: t.leaving,
+        crossed: t.crossed,
+        do_not_disturb: t.hidden == Some(Hidden::DoNotDisturb),
+    })
+}
+
+fn other_turn(t: &TurnRecord) -> OtherTurn {
+    OtherTurn {
+        no: t.no,
+        kind: t.kind,
+        inviter: t.inviter.clone(),
+        state: t.state,
+    }
 }
