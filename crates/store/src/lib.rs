@@ -14,7 +14,12 @@ pub trait Store: Send {
     /// Reads every running call, at the start.
     fn running(&mut self) -> Result<Vec<CallRecord>, StoreError>;
     /// Reads a page of a user's history, newest first: at most `limit` rows older than `before`.
-    fn history(&mut self, user: &UserId, before: Option<u64>, limit: usize) -> Result<HistoryPage, StoreError>;
+    fn history(
+        &mut self,
+        user: &UserId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<HistoryPage, StoreError>;
 }
 
 /// A page of history, and where the next begins.
