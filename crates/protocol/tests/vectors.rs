@@ -1,0 +1,89 @@
+//! Runs the vectors that every language's side of the wire runs.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
+use ringback_core::id::UserId;
+use ringback_core::limits::Limits;
+use ringback_core::time::Timestamp;
+use ringback_protocol::{ClientFrame, Malformed, Reader, ServerFrame, Terms};
+use serde_json::Value;
+
+const NOW: Timestamp = Timestamp(1_790_000_000_000);
+
+fn vectors(text: &str) -> Vec<Value> {
+    let file: Value = serde_json::from_str(text).unwrap();
+    file["vectors"].as_array().unwrap().clone()
+}
+
+fn read(text: &str) -> Result<ClientFrame, Malformed> {
+    let user = UserId::new("alice").unwrap();
+    Reader { limits: &Limits::default(), user: Some(&user), terms: Terms::default(), now: NOW }.read(text)
+}
+
+// spec: V5, N2
+#[test]
+fn frames_of_a_client_read_and_write_back() {
+    for vector in vectors(include_str!("../vectors/client.json")) {
+        let frame = read(&vector["frame"].to_string()).unwrap_or_else(|why| panic!("{}: {why:?}", vector["name"]));
+        let again: Value = serde_json::from_str(&frame.encode(NOW)).unwrap();
+        let expected = vector.get("encoded").unwrap_or(&vector["frame"]);
+        assert_eq!(&again, expected, "{}", vector["name"]);
+        assert_eq!(read(&again.to_string()), Ok(frame), "{}", vector["name"]);
+    }
+}
+
+// spec: E (§10), C13, V5
+#[test]
+fn frames_that_are_wrong_are_refused_by_name() {
+    for vector in vectors(include_str!("../vectors/refused.json")) {
+        let name = &vector["name"];
+        let text = vector["text"].as_str().map_or_else(|| vector["frame"].to_string(), Into::into);
+        let (refusal, closes) = match read(&text) {
+            Err(Malformed::Frame(refusal)) => (refusal, true),
+            Err(Malformed::Request { id, refusal }) => {
+                let reply = ServerFrame::Reply { id, answer: Err(refusal.clone()) };
+                let again = ServerFrame::decode(&reply.encode(NOW), &UserId::new("alice").unwrap(), NOW).unwrap();
+                assert_eq!(again, reply, "{name}: the client has the field back");
+                (refusal, false)
+            }
+            Ok(frame) => panic!("{name}: taken as {frame:?}"),
+        };
+        assert_eq!(vector["refused"]["code"], refusal.code.as_str(), "{name}");
+        assert_eq!(vector["refused"]["field"].as_str(), refusal.field, "{name}");
+        assert_eq!(vector["refused"]["closes"].as_bool().unwrap_or(false), closes, "{name}");
+    }
+}
+
+#[test]
+fn frames_of_the_server_read_and_write_back() {
+    let user = UserId::new("alice").unwrap();
+    for vector in vectors(include_str!("../vectors/server.json")) {
+        let text = vector["frame"].to_string();
+        let frame = ServerFrame::decode(&text, &user, NOW).unwrap_or_else(|why| panic!("{}: {why}", vector["name"]));
+        let again: Value = serde_json::from_str(&frame.encode(NOW)).unwrap();
+        assert_eq!(again, vector["frame"], "{}", vector["name"]);
+    }
+}
+
+// spec: E (§10)
+#[test]
+fn a_frame_too_large_is_refused_before_it_is_read() {
+    let text = format!("{{\"type\":\"ping\",\"x\":\"{}\"}}", "x".repeat(64 * 1024));
+    let Err(Malformed::Frame(refusal)) = read(&text) else { panic!("taken") };
+    assert_eq!(refusal.code.as_str(), "payload_too_large");
+}
+
+// A hostile frame of deep nesting is refused, not followed until the stack ends.
+#[test]
+fn a_frame_nested_without_end_is_refused() {
+    let text = format!("{{\"type\":\"ping\",\"x\":{}", "[".repeat(60_000));
+    assert!(matches!(read(&text), Err(Malformed::Frame(_))));
+}
+
+#[test]
+fn a_token_never_prints() {
+    let frame = read(r#"{"type":"update_token","id":"r","token":"secret-words"}"#).unwrap();
+    assert!(!format!("{frame:?}").contains("secret-words"));
+    let hello = read(r#"{"type":"hello","token":"secret-words","protocol":1,"device":{"id":"d"}}"#).unwrap();
+    assert!(!format!("{hello:?}").contains("secret-words"));
+}
