@@ -4,6 +4,7 @@
 //! - [`line`]: one user, and every rule over more than one invitation.
 //! - [`engine`]: batches of steps, timers, and the order in which answers leave.
 //! - [`device`]: the client's half: what to ring, show, withdraw and dial back.
+//! - [`world`]: what is loaded, and one step's changes over it.
 //! - [`step`]: what is asked and answered between them.
 
 pub mod call;
@@ -15,3 +16,4 @@ pub mod line;
 pub mod refusal;
 pub mod step;
 pub mod time;
+pub mod world;

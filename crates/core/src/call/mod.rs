@@ -23,12 +23,13 @@ mod record;
 mod timer;
 mod view;
 
+pub(crate) use command::not_found;
 pub use command::{Begin, Command, NewTurn};
 pub use record::*;
 pub use timer::{Due, Timer};
 pub use view::*;
 
-use crate::id::{InvitationId, Person, UserId};
+use crate::id::{InvitationId, Person, TurnNo, UserId};
 use crate::limits::Limits;
 use crate::time::Timestamp;
 
@@ -164,6 +165,18 @@ impl Call {
     /// How many turns wait for an answer, hidden ones included: nobody can tell them apart.
     pub fn pending(&self) -> usize {
         self.last_turns().filter(|t| t.pending()).count()
+    }
+
+    /// Notes on a turn that it is a missed call, which alone its callee may dial back (D9).
+    pub(crate) fn mark_missed(&mut self, user: &UserId, turn: TurnNo, reason: MissedReason) {
+        let participant = self
+            .0
+            .participants
+            .iter_mut()
+            .find(|p| p.person.id == *user);
+        if let Some(turn) = participant.and_then(|p| p.turns.iter_mut().find(|t| t.no == turn)) {
+            turn.missed = Some(reason);
+        }
     }
 
     fn last_turns(&self) -> impl Iterator<Item = &TurnRecord> {

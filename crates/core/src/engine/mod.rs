@@ -3,11 +3,30 @@
 //! The engine is driven by whoever owns the store and the sockets. The contract:
 //! 1. `start(running, now)` once, with every running call of the store.
 //! 2. `submit(step)` whenever one comes; `run(now)` when idle and there is something to do.
-//! 3. `run` and the answers to it return an [`Act`]: do it, and come back with `loaded(rows, now)`, `committed()` or `failed(unknown)`.
+//! 3. `run` and the answers to it return an [`Act`]: do it, and come back with `loaded(rows, now)`, `committed()` or
+//!    `failed(unknown)`.
 //! 4. On `Release`, write the outputs to their sessions in order, then call `run` again.
 
-use crate::step::{Fact, Key, Output, Writes};
+mod batch;
+mod decide;
+
+use crate::call::{Call, CallRecord};
+use crate::id::InvitationId;
+use crate::limits::Limits;
+use crate::line::Line;
+use crate::step::{Fact, Key, Loaded, Output, Step, Writes};
 use crate::time::Timestamp;
+use crate::world::World;
+use batch::Batch;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// Steps decided in one batch, at most (G2).
+const BATCH: usize = 512;
+/// Timers among them, at most (G7).
+const TIMERS: usize = BATCH / 2;
+/// After how long a step that the server owes is tried again when the store refused it.
+const OWED_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the driver has to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,4 +44,252 @@ pub enum Act {
     },
     /// Nothing to do until a step comes, or this moment.
     Idle(Option<Timestamp>),
+}
+
+/// What the engine keeps loaded between batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Running calls, and the lines of who is connected or has a part in one (G4).
+    Running,
+    /// Nothing but timers: every batch loads what it decides over (G13).
+    Timers,
+}
+
+/// Decides steps in batches; nothing leaves before it is durable.
+#[derive(Debug)]
+pub struct Engine {
+    world: World,
+    limits: Limits,
+    keep: Keep,
+    random: u64,
+    inbox: VecDeque<Step>,
+    /// Steps of a batch that failed, to be tried once more each by itself (G3).
+    again: VecDeque<Step>,
+    timers: Timers,
+    batch: Option<Batch>,
+}
+
+/// The next moment of each call, by time and by call.
+#[derive(Debug, Default)]
+struct Timers {
+    by_time: BTreeSet<(Timestamp, InvitationId)>,
+    by_call: BTreeMap<InvitationId, Timestamp>,
+}
+
+impl Timers {
+    fn set(&mut self, id: InvitationId, at: Option<Timestamp>) {
+        if let Some(old) = self.by_call.remove(&id) {
+            self.by_time.remove(&(old, id));
+        }
+        if let Some(at) = at {
+            self.by_call.insert(id, at);
+            self.by_time.insert((at, id));
+        }
+    }
+
+    fn next(&self) -> Option<Timestamp> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    fn due(&self, now: Timestamp) -> Vec<InvitationId> {
+        self.by_time
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .take(TIMERS)
+            .map(|(_, id)| *id)
+            .collect()
+    }
+}
+
+impl Engine {
+    /// An engine that holds what runs. `seed` makes its invitation ids: give it real randomness.
+    pub fn new(limits: Limits, seed: u128) -> Self {
+        Self {
+            world: World::default(),
+            limits,
+            keep: Keep::Running,
+            random: (seed ^ (seed >> 64)) as u64,
+            inbox: VecDeque::new(),
+            again: VecDeque::new(),
+            timers: Timers::default(),
+            batch: None,
+        }
+    }
+
+    /// The same with another choice of what stays loaded.
+    #[must_use]
+    pub fn keeping(self, keep: Keep) -> Self {
+        Self { keep, ..self }
+    }
+
+    /// Takes over every running call of the store. Overdue deadlines run first, then each grace begins anew (G7).
+    pub fn start(&mut self, running: Vec<CallRecord>) {
+        for record in running {
+            let id = record.id;
+            self.admit(id, Some(record));
+            self.inbox.push_back(Step::Restarted(id));
+        }
+        self.forget_idle(self.world.calls.keys().copied().map(Key::Call).collect());
+    }
+
+    /// Queues a step. The driver bounds how many wait ([`Engine::waiting`]).
+    pub fn submit(&mut self, step: Step) {
+        self.inbox.push_back(step);
+    }
+
+    /// How many steps wait.
+    pub fn waiting(&self) -> usize {
+        self.inbox.len() + self.again.len()
+    }
+
+    /// How many calls run and how many users are connected, for the metrics.
+    pub fn standing(&self) -> (usize, usize) {
+        (self.timers.by_call.len(), self.world.sessions.len())
+    }
+
+    /// Begins a batch, if there is something to do at `now`.
+    pub fn run(&mut self, now: Timestamp) -> Act {
+        if self.batch.is_none() {
+            let steps = self.gather(now);
+            if steps.is_empty() {
+                return Act::Idle(self.timers.next());
+            }
+            self.batch = Some(Batch::new(now, steps));
+        }
+        self.advance()
+    }
+
+    fn gather(&mut self, now: Timestamp) -> VecDeque<Step> {
+        if let Some(step) = self.again.pop_front() {
+            return VecDeque::from([step]);
+        }
+        let mut steps: VecDeque<Step> = self
+            .timers
+            .due(now)
+            .into_iter()
+            .map(Step::Timeout)
+            .collect();
+        let room = BATCH - steps.len();
+        steps.extend(self.inbox.drain(..room.min(self.inbox.len())));
+        steps
+    }
+
+    /// Takes what `Begin` asked for.
+    pub fn loaded(&mut self, loaded: Loaded) -> Act {
+        for (id, record) in loaded.calls {
+            self.admit(id, record);
+        }
+        for row in loaded.lines {
+            let record = row
+                .line
+                .unwrap_or_else(|| crate::line::LineRecord::new(row.user.clone()));
+            let mut line = Line::from_record(record, row.missed, row.running);
+            // What this batch has decided already is newer than what the store knows.
+            for (id, call) in self.batch.iter().flat_map(Batch::changed_calls) {
+                if let Some(call) = self.world.calls.get(&id).and_then(Option::as_ref).or(call) {
+                    line.stands(id, call.running() && call.participant(&row.user).is_some());
+                }
+            }
+            self.world.lines.insert(row.user, line);
+        }
+        self.advance()
+    }
+
+    /// Takes that the batch is durable: what it decided may leave.
+    pub fn committed(&mut self) -> Act {
+        let Some(batch) = self.batch.take() else {
+            return Act::Idle(self.timers.next());
+        };
+        let (outputs, facts, touched) = batch.release(&self.world);
+        self.forget_idle(touched);
+        Act::Release { outputs, facts }
+    }
+
+    /// Takes that the commit failed, or that nobody knows whether it did: what it changed in memory is dropped and
+    /// loaded again, and its steps are tried once more, each by itself (G3).
+    pub fn failed(&mut self, now: Timestamp) -> Act {
+        let Some(batch) = self.batch.take() else {
+            return Act::Idle(self.timers.next());
+        };
+        let single = batch.single();
+        let (calls, steps) = batch.undo(&mut self.world);
+        let mut outputs = Vec::new();
+        for step in steps {
+            if !single {
+                self.again.push_back(step);
+            } else if let Some((by, request)) = step.asker() {
+                let (to, request) = (by.session, request.cloned());
+                outputs.push(Output::Reply {
+                    to,
+                    request,
+                    answer: Err(decide::unavailable()),
+                });
+            } else if step.owed() && !matches!(step, Step::Timeout(_)) {
+                self.inbox.push_back(step);
+            }
+        }
+        for id in &calls {
+            // Decided again a little later, from what the store knows by then.
+            self.timers
+                .set(*id, Some(if single { now + OWED_AGAIN } else { now }));
+        }
+        Act::Release {
+            outputs,
+            facts: Vec::new(),
+        }
+    }
+
+    /// Takes a call in from the store, with its timer.
+    fn admit(&mut self, id: InvitationId, record: Option<CallRecord>) {
+        // A record that breaks the call's invariants is shown to nobody and left as it is.
+        let call = record.and_then(|r| Call::from_record(r).ok());
+        let next = call
+            .as_ref()
+            .and_then(|c| c.poll_timeout(&self.limits))
+            .map(|(at, _)| at);
+        self.timers.set(id, next);
+        self.world.calls.insert(id, call);
+    }
+
+    /// Lets go of what need not stay loaded, of these.
+    fn forget_idle(&mut self, touched: BTreeSet<Key>) {
+        for key in touched {
+            match key {
+                Key::Call(id) => {
+                    let running = self
+                        .world
+                        .calls
+                        .get(&id)
+                        .and_then(Option::as_ref)
+                        .is_some_and(Call::running);
+                    if self.keep == Keep::Timers || !running {
+                        self.world.calls.remove(&id);
+                    }
+                }
+                Key::Line(user) => {
+                    let idle = !self.world.sessions.contains_key(&user)
+                        && self
+                            .world
+                            .lines
+                            .get(&user)
+                            .is_none_or(|l| l.running.is_empty());
+                    if self.keep == Keep::Timers || idle {
+                        self.world.lines.remove(&user);
+                    }
+                }
+            }
+        }
+    }
+
+    /// 128 random bits (SplitMix64, seeded by the driver).
+    fn random(&mut self) -> u128 {
+        let mut next = || {
+            self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.random;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        u128::from(next()) << 64 | u128::from(next())
+    }
 }

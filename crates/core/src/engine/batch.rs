@@ -1,0 +1,306 @@
+//! One batch: its steps decided in order, what it changed, and what leaves once that is durable.
+
+use super::decide::{NotYet, decide, unavailable};
+use super::{Act, Engine};
+use crate::call::{Call, CallView};
+use crate::id::{InvitationId, UserId};
+use crate::line::{HistoryRecord, Line};
+use crate::step::{Answer, Fact, Key, Output, Reply, Step, Writes};
+use crate::time::Timestamp;
+use crate::world::{Change, Cx, Sessions, World};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How often a step may find that it needs more (K2).
+const ROUNDS: usize = 4;
+
+/// A batch under way.
+#[derive(Debug)]
+pub(super) struct Batch {
+    now: Timestamp,
+    waiting: VecDeque<Step>,
+    decided: Vec<Step>,
+    /// How often the step in front has asked for more.
+    rounds: usize,
+    replies: Vec<Output>,
+    facts: Vec<Fact>,
+    history: Vec<HistoryRecord>,
+    reminds: Vec<(InvitationId, UserId)>,
+    calls_before: BTreeMap<InvitationId, Option<Call>>,
+    lines_before: BTreeMap<UserId, Option<Line>>,
+    sessions_before: BTreeMap<UserId, Option<Sessions>>,
+    touched: BTreeSet<Key>,
+    singly: bool,
+}
+
+impl Batch {
+    pub(super) fn new(now: Timestamp, waiting: VecDeque<Step>) -> Self {
+        Self {
+            now,
+            singly: waiting.len() == 1,
+            waiting,
+            decided: Vec::new(),
+            rounds: 0,
+            replies: Vec::new(),
+            facts: Vec::new(),
+            history: Vec::new(),
+            reminds: Vec::new(),
+            calls_before: BTreeMap::new(),
+            lines_before: BTreeMap::new(),
+            sessions_before: BTreeMap::new(),
+            touched: BTreeSet::new(),
+        }
+    }
+
+    /// Whether it began with one step alone.
+    pub(super) fn single(&self) -> bool {
+        self.singly
+    }
+
+    pub(super) fn changed_calls(&self) -> impl Iterator<Item = (InvitationId, Option<&Call>)> {
+        self.calls_before
+            .iter()
+            .map(|(id, call)| (*id, call.as_ref()))
+    }
+
+    /// Takes a decided step's change in, keeping what was there before the batch.
+    fn take(&mut self, step: Step, answer: Answer, change: Change, world: &mut World) {
+        for (id, call) in &change.calls {
+            let before = || world.calls.get(id).cloned().flatten();
+            self.calls_before.entry(*id).or_insert_with(before);
+            self.touched.insert(Key::Call(*id));
+            self.touched.extend(call.users().cloned().map(Key::Line));
+        }
+        for user in change.lines.keys() {
+            self.lines_before
+                .entry(user.clone())
+                .or_insert_with(|| world.lines.get(user).cloned());
+            self.touched.insert(Key::Line(user.clone()));
+        }
+        for user in change.sessions.keys() {
+            self.sessions_before
+                .entry(user.clone())
+                .or_insert_with(|| world.sessions.get(user).cloned());
+            self.touched.insert(Key::Line(user.clone()));
+        }
+        let mut change = change;
+        self.facts.append(&mut change.facts);
+        self.history.append(&mut change.history);
+        self.reminds.append(&mut change.reminds);
+        world.apply(change);
+        self.reply(&step, answer);
+        self.decided.push(step);
+    }
+
+    fn reply(&mut self, step: &Step, answer: Answer) {
+        let Some((by, request)) = step.asker() else {
+            return;
+        };
+        let replaced = match &answer {
+            Ok(Reply::Welcome(welcome)) => welcome.replaced.clone(),
+            _ => Vec::new(),
+        };
+        self.replies.extend(
+            replaced
+                .into_iter()
+                .map(|session| Output::Replaced { session }),
+        );
+        self.replies.push(Output::Reply {
+            to: by.session,
+            request: request.cloned(),
+            answer,
+        });
+    }
+
+    /// What has to be durable before anything of this batch may leave.
+    fn writes(&self, world: &World) -> Writes {
+        let mut writes = Writes {
+            history: self.history.clone(),
+            ..Writes::default()
+        };
+        for (id, before) in &self.calls_before {
+            let Some(Some(call)) = world.calls.get(id) else {
+                continue;
+            };
+            if before.as_ref() != Some(call) {
+                writes.calls.push(call.record().clone());
+            }
+        }
+        for (user, before) in &self.lines_before {
+            let Some(line) = world.lines.get(user) else {
+                continue;
+            };
+            if before.as_ref().map(|b| &b.record) != Some(&line.record) {
+                writes.lines.push(line.record.clone());
+            }
+            let known = before.as_ref().map(|b| &b.missed);
+            let new = line
+                .missed
+                .iter()
+                .filter(|(id, m)| known.and_then(|k| k.get(id)) != Some(m));
+            writes
+                .missed
+                .extend(new.map(|(_, m)| (user.clone(), m.clone())));
+            let gone = known
+                .into_iter()
+                .flat_map(BTreeMap::keys)
+                .filter(|id| !line.missed.contains_key(id));
+            writes.handled.extend(gone.map(|id| (user.clone(), *id)));
+        }
+        writes
+    }
+
+    /// Puts everything back as it was before the batch. What it changed is forgotten, to be loaded again; the
+    /// connections stay as the sockets are.
+    pub(super) fn undo(self, world: &mut World) -> (Vec<InvitationId>, Vec<Step>) {
+        for key in self.touched {
+            match key {
+                Key::Call(id) => {
+                    world.calls.remove(&id);
+                }
+                Key::Line(user) => {
+                    world.lines.remove(&user);
+                }
+            }
+        }
+        for (user, sessions) in self.sessions_before {
+            match sessions {
+                Some(sessions) => world.sessions.insert(user, sessions),
+                None => world.sessions.remove(&user),
+            };
+        }
+        let calls = self
+            .calls_before
+            .into_iter()
+            .filter(|(_, call)| call.is_some())
+            .map(|(id, _)| id)
+            .collect();
+        (calls, self.decided)
+    }
+
+    /// Everything that leaves, in order, and the keys that the batch touched.
+    pub(super) fn release(self, world: &World) -> (Vec<Output>, Vec<Fact>, BTreeSet<Key>) {
+        let mut outputs = self.replies;
+        let mut sent = BTreeSet::new();
+        for (id, before) in &self.calls_before {
+            let Some(Some(call)) = world.calls.get(id) else {
+                continue;
+            };
+            for user in call.users() {
+                let Some(sessions) = world.sessions.get(user) else {
+                    continue;
+                };
+                if let Some(view) = news(before.as_ref(), call, user) {
+                    outputs.extend(sessions.values().map(|to| Output::Call {
+                        to: *to,
+                        view: view.clone(),
+                    }));
+                    sent.insert((*id, user.clone()));
+                }
+            }
+        }
+        for (id, user) in self.reminds.into_iter().filter(|key| !sent.contains(key)) {
+            outputs.extend(reminders(world, id, &user));
+        }
+        for (user, before) in &self.lines_before {
+            let (Some(line), Some(sessions)) = (world.lines.get(user), world.sessions.get(user))
+            else {
+                continue;
+            };
+            if before.as_ref().is_some_and(|b| b.missed == line.missed) {
+                continue;
+            }
+            for (device, to) in sessions {
+                let view = crate::line::missed_view(line, line.record.devices.get(device));
+                outputs.push(Output::Missed { to: *to, view });
+            }
+        }
+        (outputs, self.facts, self.touched)
+    }
+}
+
+/// The view that a user is owed of a changed call: if they have or had a part that goes on, and see a difference.
+fn news(before: Option<&Call>, call: &Call, user: &UserId) -> Option<CallView> {
+    let view = call.view(user)?;
+    let old = before.and_then(|c| c.view(user));
+    let own_changed = old.as_ref().map(|o| &o.own) != Some(&view.own);
+    let goes_on = view.own.last().is_some_and(|t| !t.state.ended());
+    let same = old.is_some_and(|o| {
+        CallView {
+            revision: view.revision,
+            ..o
+        } == view
+    });
+    (!same && (own_changed || goes_on)).then_some(view)
+}
+
+/// The call again, for each device that hasn't said that it rings (N4).
+fn reminders(world: &World, id: InvitationId, user: &UserId) -> Vec<Output> {
+    let call = world.calls.get(&id).and_then(Option::as_ref);
+    let rang = call
+        .and_then(|c| c.last_turn(user))
+        .filter(|t| t.rings())
+        .map(|t| &t.rang);
+    let (Some(rang), Some(view)) = (rang, call.and_then(|c| c.view(user))) else {
+        return Vec::new();
+    };
+    let sessions = world.sessions.get(user).into_iter().flatten();
+    sessions
+        .filter(|(device, _)| !rang.contains(device))
+        .map(|(_, to)| Output::Call {
+            to: *to,
+            view: view.clone(),
+        })
+        .collect()
+}
+
+impl Engine {
+    /// Decides the batch's steps until it needs something, or is ready to be written.
+    pub(super) fn advance(&mut self) -> Act {
+        loop {
+            let random = self.random();
+            let Some(batch) = self.batch.as_mut() else {
+                return Act::Idle(self.timers.next());
+            };
+            let Some(step) = batch.waiting.pop_front() else {
+                return Act::Commit(batch.writes(&self.world));
+            };
+            let cx = Cx {
+                now: batch.now,
+                limits: &self.limits,
+                random,
+            };
+            match decide(&step, &self.world, cx) {
+                Ok((answer, change)) => {
+                    batch.rounds = 0;
+                    let calls: Vec<_> = change.calls.keys().copied().collect();
+                    batch.take(step, answer, change, &mut self.world);
+                    self.set_timers(&calls);
+                }
+                Err(NotYet::Due(id)) => {
+                    batch.waiting.push_front(step);
+                    batch.waiting.push_front(Step::Timeout(id));
+                }
+                Err(NotYet::Need(keys)) if batch.rounds < ROUNDS => {
+                    batch.rounds += 1;
+                    batch.touched.extend(keys.iter().cloned());
+                    batch.waiting.push_front(step);
+                    return Act::Begin(keys.into_iter().collect());
+                }
+                Err(NotYet::Need(_)) => {
+                    batch.rounds = 0;
+                    batch.take(step, Err(unavailable()), Change::default(), &mut self.world);
+                }
+            }
+        }
+    }
+
+    fn set_timers(&mut self, calls: &[InvitationId]) {
+        for id in calls {
+            let call = self.world.calls.get(id).and_then(Option::as_ref);
+            let next = call
+                .and_then(|c| c.poll_timeout(&self.limits))
+                .map(|(at, _)| at);
+            self.timers.set(*id, next);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Blocking and do-not-disturb (L13).
+
+use super::DoNotDisturb;
+use crate::call::Command;
+use crate::id::UserId;
+use crate::refusal::Refusal;
+use crate::step::{Actor, Reply};
+use crate::world::{Stop, Txn};
+
+/// Blocks a user: what they ring with now becomes hidden, and what was missed of them is withdrawn.
+pub(crate) fn block(txn: &mut Txn<'_>, by: &Actor, user: &UserId) -> Result<Reply, Stop> {
+    if *user == by.user {
+        return Err(Refusal::field("user", "you can't block yourself").into());
+    }
+    txn.need_standing([by.user.clone()])?;
+    let most = txn.cx.limits.people_listed;
+    let line = txn.line(&by.user)?;
+    if line.blocks(user) {
+        return Ok(Reply::Done);
+    }
+    if line.record.blocked.len() >= most {
+        return Err(Refusal::field(
+            "user",
+            format!("a user can block at most {most} others; unblock some"),
+        )
+        .into());
+    }
+    for id in txn.pending(&by.user)? {
+        if txn
+            .call(id)?
+            .pending_turn(&by.user)
+            .is_some_and(|t| t.inviter == *user)
+        {
+            txn.command(
+                id,
+                Command::Hide {
+                    callee: by.user.clone(),
+                },
+            )?;
+        }
+    }
+    let line = txn.line_mut(&by.user)?;
+    line.record.blocked.insert(user.clone());
+    line.missed.retain(|_, m| m.caller.id != *user);
+    Ok(Reply::Done)
+}
+
+/// Unblocks a user; what was hidden stays so.
+pub(crate) fn unblock(txn: &mut Txn<'_>, by: &Actor, user: &UserId) -> Result<Reply, Stop> {
+    if txn.line(&by.user)?.blocks(user) {
+        txn.line_mut(&by.user)?.record.blocked.remove(user);
+    }
+    Ok(Reply::Done)
+}
+
+/// Sets do-not-disturb, for turns that begin from now on.
+pub(crate) fn do_not_disturb(
+    txn: &mut Txn<'_>,
+    by: &Actor,
+    to: Option<DoNotDisturb>,
+) -> Result<Reply, Stop> {
+    let most = txn.cx.limits.people_listed;
+    if to.as_ref().is_some_and(|d| d.let_through.len() > most) {
+        return Err(Refusal::field(
+            "let_through",
+            format!("at most {most} people can be let through"),
+        )
+        .into());
+    }
+    if txn.line(&by.user)?.record.do_not_disturb != to {
+        txn.line_mut(&by.user)?.record.do_not_disturb = to;
+    }
+    Ok(Reply::Done)
+}

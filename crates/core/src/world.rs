@@ -1,0 +1,328 @@
+//! What is loaded of calls and lines, and one step's changes over it.
+//!
+//! A step reads and changes a [`Txn`], an overlay: when it is refused, or finds that it needs more, the overlay is
+//! dropped, so that it has changed nothing by construction (K2).
+
+use crate::call::{Call, Command, Due, TurnRecord};
+use crate::id::{DeviceId, InvitationId, MissedId, SessionId, UserId};
+use crate::limits::Limits;
+use crate::line::{HistoryRecord, Line};
+use crate::refusal::{Code, Refusal};
+use crate::step::{Fact, Key};
+use crate::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Sessions of one user, by device. Volatile: it is what the sockets are.
+pub type Sessions = BTreeMap<DeviceId, SessionId>;
+
+/// What is loaded.
+#[derive(Debug, Default)]
+pub struct World {
+    /// Calls, or the knowledge that there is none.
+    pub(crate) calls: BTreeMap<InvitationId, Option<Call>>,
+    /// Lines.
+    pub(crate) lines: BTreeMap<UserId, Line>,
+    /// Who is connected.
+    pub(crate) sessions: BTreeMap<UserId, Sessions>,
+}
+
+/// Why a step stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// It has to be loaded first; then the step comes again.
+    Need(BTreeSet<Key>),
+    /// A call that it decides over has timers that are due: they count as having run first (L2).
+    Due(InvitationId),
+    /// It may not be.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// What every decision is given besides the world.
+pub(crate) struct Cx<'a> {
+    /// The moment of the batch (G8).
+    pub(crate) now: Timestamp,
+    /// The bounds.
+    pub(crate) limits: &'a Limits,
+    /// Random bits for a new invitation's id.
+    pub(crate) random: u128,
+}
+
+/// One step's changes over the world.
+pub(crate) struct Txn<'a> {
+    world: &'a World,
+    pub(crate) cx: Cx<'a>,
+    calls: BTreeMap<InvitationId, Call>,
+    lines: BTreeMap<UserId, Line>,
+    sessions: BTreeMap<UserId, Sessions>,
+    running_timers_of: Option<InvitationId>,
+    pub(crate) reminds: Vec<(InvitationId, UserId)>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) history: Vec<HistoryRecord>,
+}
+
+/// A step's changes, taken off the world that they were made over.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    pub(crate) calls: BTreeMap<InvitationId, Call>,
+    pub(crate) lines: BTreeMap<UserId, Line>,
+    pub(crate) sessions: BTreeMap<UserId, Sessions>,
+    pub(crate) reminds: Vec<(InvitationId, UserId)>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) history: Vec<HistoryRecord>,
+}
+
+impl World {
+    /// Takes a step's changes in.
+    pub(crate) fn apply(&mut self, change: Change) {
+        for (id, call) in change.calls {
+            for user in call.users() {
+                if let Some(line) = self.lines.get_mut(user) {
+                    line.stands(id, call.running());
+                }
+            }
+            self.calls.insert(id, Some(call));
+        }
+        for (user, mut line) in change.lines {
+            if let Some(known) = self.lines.get(&user) {
+                line.running.clone_from(&known.running);
+            }
+            self.lines.insert(user, line);
+        }
+        for (user, sessions) in change.sessions {
+            if sessions.is_empty() {
+                self.sessions.remove(&user);
+            } else {
+                self.sessions.insert(user, sessions);
+            }
+        }
+    }
+}
+
+impl<'a> Txn<'a> {
+    pub(crate) fn new(world: &'a World, cx: Cx<'a>) -> Self {
+        Self {
+            world,
+            cx,
+            calls: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            running_timers_of: None,
+            reminds: Vec::new(),
+            facts: Vec::new(),
+            history: Vec::new(),
+        }
+    }
+
+    pub(crate) fn into_change(self) -> Change {
+        Change {
+            calls: self.calls,
+            lines: self.lines,
+            sessions: self.sessions,
+            reminds: self.reminds,
+            facts: self.facts,
+            history: self.history,
+        }
+    }
+
+    /// Asks for all of these at once, so that a step rarely comes more than twice.
+    pub(crate) fn need(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), Stop> {
+        let missing: BTreeSet<Key> = keys
+            .into_iter()
+            .filter(|key| match key {
+                Key::Call(id) => !self.calls.contains_key(id) && !self.world.calls.contains_key(id),
+                Key::Line(user) => !self.world.lines.contains_key(user),
+            })
+            .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Stop::Need(missing))
+        }
+    }
+
+    /// Asks for these lines, and for every call that their users have a part in.
+    pub(crate) fn need_standing(
+        &self,
+        users: impl IntoIterator<Item = UserId> + Clone,
+    ) -> Result<(), Stop> {
+        self.need(users.clone().into_iter().map(Key::Line))?;
+        let calls: BTreeSet<_> = users
+            .into_iter()
+            .filter_map(|u| self.world.lines.get(&u))
+            .flat_map(|l| l.running.iter().copied())
+            .collect();
+        self.need(calls.into_iter().map(Key::Call))
+    }
+
+    pub(crate) fn line(&self, user: &UserId) -> Result<&Line, Stop> {
+        self.need([Key::Line(user.clone())])?;
+        // `need` has just found it in the world.
+        self.lines
+            .get(user)
+            .or_else(|| self.world.lines.get(user))
+            .ok_or_else(unreachable)
+    }
+
+    pub(crate) fn line_mut(&mut self, user: &UserId) -> Result<&mut Line, Stop> {
+        if !self.lines.contains_key(user) {
+            let line = self.line(user)?.clone();
+            self.lines.insert(user.clone(), line);
+        }
+        self.lines.get_mut(user).ok_or_else(unreachable)
+    }
+
+    /// A call, if there is such a one.
+    pub(crate) fn find(&self, id: InvitationId) -> Result<Option<&Call>, Stop> {
+        self.need([Key::Call(id)])?;
+        if let Some(call) = self.calls.get(&id) {
+            return Ok(Some(call));
+        }
+        let call = self.world.calls.get(&id).and_then(Option::as_ref);
+        let due = call
+            .and_then(|c| c.poll_timeout(self.cx.limits))
+            .is_some_and(|(at, _)| at <= self.cx.now);
+        if due && self.running_timers_of != Some(id) {
+            Err(Stop::Due(id))
+        } else {
+            Ok(call)
+        }
+    }
+
+    /// Says that this step is the time-out of that call.
+    pub(crate) fn running_timers_of(&mut self, id: InvitationId) {
+        self.running_timers_of = Some(id);
+    }
+
+    /// A call, else `not_found`.
+    pub(crate) fn call(&self, id: InvitationId) -> Result<&Call, Stop> {
+        self.find(id)?
+            .ok_or_else(|| Stop::Refused(crate::call::not_found()))
+    }
+
+    pub(crate) fn call_mut(&mut self, id: InvitationId) -> Result<&mut Call, Stop> {
+        if !self.calls.contains_key(&id) {
+            let call = self.call(id)?.clone();
+            self.calls.insert(id, call);
+        }
+        self.calls.get_mut(&id).ok_or_else(unreachable)
+    }
+
+    pub(crate) fn insert(&mut self, call: Call) {
+        self.calls.insert(call.id(), call);
+    }
+
+    /// Puts a command to a call.
+    pub(crate) fn command(&mut self, id: InvitationId, command: Command) -> Result<(), Stop> {
+        let (now, limits) = (self.cx.now, *self.cx.limits);
+        Ok(self.call_mut(id)?.handle(command, now, &limits)?)
+    }
+
+    /// Runs a call's due timers.
+    pub(crate) fn time_out(&mut self, id: InvitationId) -> Result<(), Stop> {
+        let (now, limits) = (self.cx.now, *self.cx.limits);
+        let Due { remind } = self.call_mut(id)?.handle_timeout(now, &limits);
+        self.reminds
+            .extend(remind.into_iter().map(|(user, _)| (id, user)));
+        Ok(())
+    }
+
+    /// The running calls that a user has any part in.
+    pub(crate) fn standing(&self, user: &UserId) -> Result<Vec<InvitationId>, Stop> {
+        let mut ids: BTreeSet<InvitationId> = self.line(user)?.running.clone();
+        ids.extend(
+            self.calls
+                .iter()
+                .filter(|(_, c)| c.participant(user).is_some())
+                .map(|(id, _)| *id),
+        );
+        self.need(ids.iter().map(|id| Key::Call(*id)))?;
+        let mut running = Vec::new();
+        for id in ids {
+            if self.find(id)?.is_some_and(Call::running) {
+                running.push(id);
+            }
+        }
+        Ok(running)
+    }
+
+    /// The call that a user is in, and the device that it is on.
+    pub(crate) fn engaged(&self, user: &UserId) -> Result<Option<(InvitationId, DeviceId)>, Stop> {
+        for id in self.standing(user)? {
+            let device = self
+                .find(id)?
+                .and_then(|c| c.last_turn(user))
+                .and_then(TurnRecord::device);
+            if let Some(device) = device {
+                return Ok(Some((id, device.clone())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The running calls in which a user's turn waits for an answer, hidden ones included.
+    pub(crate) fn pending(&self, user: &UserId) -> Result<Vec<InvitationId>, Stop> {
+        let mut pending = Vec::new();
+        for id in self.standing(user)? {
+            if self
+                .find(id)?
+                .is_some_and(|c| c.pending_turn(user).is_some())
+            {
+                pending.push(id);
+            }
+        }
+        Ok(pending)
+    }
+
+    pub(crate) fn sessions(&self, user: &UserId) -> Option<&Sessions> {
+        self.sessions
+            .get(user)
+            .or_else(|| self.world.sessions.get(user))
+    }
+
+    pub(crate) fn sessions_mut(&mut self, user: &UserId) -> &mut Sessions {
+        let known = self.world.sessions.get(user);
+        self.sessions
+            .entry(user.clone())
+            .or_insert_with(|| known.cloned().unwrap_or_default())
+    }
+
+    pub(crate) fn has_session(&self, user: &UserId, device: &DeviceId) -> bool {
+        self.sessions(user).is_some_and(|s| s.contains_key(device))
+    }
+
+    /// The calls that this step changed, each with how it was before.
+    pub(crate) fn changed(&self) -> Vec<(Option<&Call>, &Call)> {
+        let before = |id| self.world.calls.get(id).and_then(Option::as_ref);
+        self.calls
+            .iter()
+            .map(|(id, call)| (before(id), call))
+            .filter(|(was, is)| *was != Some(is))
+            .collect()
+    }
+
+    /// A line's missed calls before this step.
+    pub(crate) fn missed_before(
+        &self,
+        user: &UserId,
+    ) -> Option<&BTreeMap<MissedId, crate::line::MissedCall>> {
+        self.world.lines.get(user).map(|l| &l.missed)
+    }
+
+    pub(crate) fn touched_lines(&self) -> Vec<UserId> {
+        self.lines.keys().cloned().collect()
+    }
+}
+
+/// What can't be: said as an error of ours rather than a panic.
+fn unreachable() -> Stop {
+    Stop::Refused(Refusal::new(
+        Code::Internal,
+        "the server lost hold of a record; it is safe to try again",
+    ))
+}
