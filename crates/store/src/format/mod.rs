@@ -1,0 +1,82 @@
+//! How a record becomes stored text and comes back (G12, K8).
+//!
+//! A value is stored as JSON, beside the number of its format. JSON, because the data belong to the operator: the
+//! `sqlite3` shell and its `->>` read them without Ringback, a fixture of a released format is a text that a reviewer
+//! can read, and a field can be added without a new number as long as its absence means what it always meant. Fields
+//! at their usual value are left out, which brings a one-to-one call to some 600 bytes; MessagePack with names would
+//! save a sixth of that, and a commit costs its fsync and its pages, not its bytes.
+//!
+//! The rules: a format that was released is never changed but by such an added field, its fixture stays, and what an
+//! older reader must not overlook takes the next number. A release reads the format it writes and the one before.
+
+mod mirror;
+mod v1;
+
+use mirror::Mirror;
+use ringback_core::call::CallRecord;
+use ringback_core::line::{HistoryRecord, LineRecord, MissedCall};
+
+/// The number of the format that is written.
+pub const FORMAT: u32 = 1;
+
+/// Why a stored value can't be read or made.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// It is of a format that this version doesn't know.
+    #[error(
+        "it is of format {found}, and ringback {} reads format {FORMAT} alone; use the version of ringback that wrote \
+         it, or a newer one", env!("CARGO_PKG_VERSION")
+    )]
+    Unknown {
+        /// The value's format.
+        found: u32,
+    },
+    /// It isn't what its format says.
+    #[error("it is damaged: not what format {format} says")]
+    Damaged {
+        /// The value's format.
+        format: u32,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// It couldn't be made into text.
+    #[error("it has no form in format {FORMAT}")]
+    Unwritable(#[source] serde_json::Error),
+}
+
+/// A record that has a stored form.
+pub trait Stored: Sized {
+    /// The record in format [`FORMAT`].
+    fn encode(&self) -> Result<String, FormatError>;
+    /// The record from a text of the format `format`.
+    fn decode(format: u32, text: &str) -> Result<Self, FormatError>;
+}
+
+macro_rules! stored {
+    ($($record:ty: $v1:ty,)*) => {$(
+        impl Stored for $record {
+            fn encode(&self) -> Result<String, FormatError> {
+                serde_json::to_string(&<$v1>::of(self)).map_err(FormatError::Unwritable)
+            }
+            fn decode(format: u32, text: &str) -> Result<Self, FormatError> {
+                match format {
+                    1 => match serde_json::from_str::<$v1>(text) {
+                        Ok(value) => Ok(value.into_core()),
+                        Err(source) => Err(FormatError::Damaged { format, source }),
+                    },
+                    found => Err(FormatError::Unknown { found }),
+                }
+            }
+        }
+    )*};
+}
+
+stored! {
+    CallRecord: v1::Call,
+    LineRecord: v1::Line,
+    MissedCall: v1::Missed,
+    HistoryRecord: v1::History,
+}
+
+#[cfg(test)]
+mod tests;

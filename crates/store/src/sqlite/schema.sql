@@ -1,0 +1,45 @@
+-- The tables, version 1. A change takes the next version and a step from this one (G12).
+
+-- One row an invitation. Running ones have an index of their own, which stays as small as they are few.
+CREATE TABLE calls (
+  id       BLOB    NOT NULL UNIQUE, -- the UUIDv7's 16 bytes: in order of being sent
+  ended_at INTEGER,                 -- milliseconds since 1970; null while it runs
+  format   INTEGER NOT NULL,
+  body     TEXT    NOT NULL
+) STRICT;
+CREATE INDEX calls_running ON calls (id) WHERE ended_at IS NULL;
+
+-- One row a user, without what is derived from the running calls.
+CREATE TABLE lines (
+  user   TEXT    NOT NULL UNIQUE,
+  format INTEGER NOT NULL,
+  body   TEXT    NOT NULL
+) STRICT;
+
+-- One row an unhandled missed call; a user's lie together.
+CREATE TABLE missed (
+  user       TEXT    NOT NULL,
+  invitation BLOB    NOT NULL,
+  turn       INTEGER NOT NULL,
+  format     INTEGER NOT NULL,
+  body       TEXT    NOT NULL,
+  PRIMARY KEY (user, invitation, turn)
+) STRICT, WITHOUT ROWID;
+
+-- Appended, a row a turn that ended; read by user, forgotten by age.
+CREATE TABLE history (
+  row        INTEGER PRIMARY KEY,
+  user       TEXT    NOT NULL,
+  invitation BLOB    NOT NULL,
+  turn       INTEGER NOT NULL,
+  ended_at   INTEGER NOT NULL,
+  format     INTEGER NOT NULL,
+  body       TEXT    NOT NULL
+) STRICT;
+CREATE INDEX history_user ON history (user);
+
+-- What there is to know of the whole; `written_by` is the newest version of Ringback that opened it.
+CREATE TABLE meta (
+  name  TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
