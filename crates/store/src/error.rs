@@ -96,10 +96,7 @@ pub enum StoreError {
 impl StoreError {
     /// A failure of the backend while `doing` something ("reading calls").
     pub fn backend(doing: &'static str, source: impl Into<Source>) -> Self {
-        Self::Backend {
-            doing,
-            source: source.into(),
-        }
+        Self::Backend { doing, source: source.into() }
     }
 }
 

@@ -18,18 +18,12 @@ impl RunningIndex {
     /// Takes in a call as it stands now.
     pub(crate) fn put(&mut self, call: &CallRecord) {
         let people = call.participants.iter().map(|p| &p.person.id);
-        if call.running()
-            && self
-                .people
-                .get(&call.id)
-                .is_some_and(|old| old.iter().eq(people.clone()))
-        {
+        if call.running() && self.people.get(&call.id).is_some_and(|old| old.iter().eq(people.clone())) {
             return;
         }
         self.take_out(call.id);
         if call.running() {
-            self.people
-                .insert(call.id, people.clone().cloned().collect());
+            self.people.insert(call.id, people.clone().cloned().collect());
             for user in people {
                 let calls = self.calls.entry(user.clone()).or_default();
                 if let Err(at) = calls.binary_search(&call.id) {

@@ -41,12 +41,7 @@ pub trait Store: Send {
     fn newest(&mut self) -> Result<Timestamp, StoreError>;
 
     /// Reads a page of a user's history, newest first: at most `limit` rows older than the cursor `before`.
-    fn history(
-        &mut self,
-        user: &UserId,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<HistoryPage, StoreError>;
+    fn history(&mut self, user: &UserId, before: Option<u64>, limit: usize) -> Result<HistoryPage, StoreError>;
 
     /// Forgets, durably, calls that ended and history written before `before`, with the missed calls it tells of (M7):
     /// at most `limit` rows of each, the oldest first. Returns how many went; call again until it is zero.
@@ -66,12 +61,7 @@ impl<S: Store + ?Sized> Store for Box<S> {
     fn newest(&mut self) -> Result<Timestamp, StoreError> {
         (**self).newest()
     }
-    fn history(
-        &mut self,
-        user: &UserId,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<HistoryPage, StoreError> {
+    fn history(&mut self, user: &UserId, before: Option<u64>, limit: usize) -> Result<HistoryPage, StoreError> {
         (**self).history(user, before, limit)
     }
     fn forget(&mut self, before: Timestamp, limit: usize) -> Result<usize, CommitError> {
@@ -91,12 +81,6 @@ pub struct HistoryPage {
 /// The newest moment at which this call says that something happened; deadlines are no such moments.
 fn newest_in(call: &CallRecord) -> Timestamp {
     let turns = call.participants.iter().flat_map(|p| &p.turns);
-    let moments = turns
-        .flat_map(|turn| [Some(turn.at), turn.ended_at])
-        .flatten();
-    moments
-        .chain([call.at])
-        .chain(call.ended.map(|(_, at)| at))
-        .max()
-        .unwrap_or_default()
+    let moments = turns.flat_map(|turn| [Some(turn.at), turn.ended_at]).flatten();
+    moments.chain([call.at]).chain(call.ended.map(|(_, at)| at)).max().unwrap_or_default()
 }

@@ -28,14 +28,8 @@ impl Memory {
     }
 
     fn missed(&self, user: &UserId) -> Vec<MissedCall> {
-        let first = MissedId {
-            invitation: InvitationId(0),
-            turn: 0,
-        };
-        let of_user = self
-            .missed
-            .range((user.clone(), first)..)
-            .take_while(|((whose, _), _)| whose == user);
+        let first = MissedId { invitation: InvitationId(0), turn: 0 };
+        let of_user = self.missed.range((user.clone(), first)..).take_while(|((whose, _), _)| whose == user);
         of_user.map(|(_, missed)| missed.clone()).collect()
     }
 }
@@ -62,18 +56,8 @@ impl Store for Memory {
             self.index.put(call);
             self.calls.insert(call.id, call.clone());
         }
-        self.lines.extend(
-            writes
-                .lines
-                .iter()
-                .map(|line| (line.person.id.clone(), line.clone())),
-        );
-        self.missed.extend(
-            writes
-                .missed
-                .iter()
-                .map(|(user, call)| ((user.clone(), call.id), call.clone())),
-        );
+        self.lines.extend(writes.lines.iter().map(|line| (line.person.id.clone(), line.clone())));
+        self.missed.extend(writes.missed.iter().map(|(user, call)| ((user.clone(), call.id), call.clone())));
         for handled in &writes.handled {
             self.missed.remove(handled);
         }
@@ -85,58 +69,27 @@ impl Store for Memory {
     }
 
     fn running(&mut self) -> Result<Vec<CallRecord>, StoreError> {
-        Ok(self
-            .calls
-            .values()
-            .filter(|call| call.running())
-            .cloned()
-            .collect())
+        Ok(self.calls.values().filter(|call| call.running()).cloned().collect())
     }
 
     fn newest(&mut self) -> Result<Timestamp, StoreError> {
         let calls = self.calls.values().map(newest_in);
-        Ok(calls
-            .chain(self.history.values().map(|entry| entry.ended_at))
-            .max()
-            .unwrap_or_default())
+        Ok(calls.chain(self.history.values().map(|entry| entry.ended_at)).max().unwrap_or_default())
     }
 
-    fn history(
-        &mut self,
-        user: &UserId,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<HistoryPage, StoreError> {
+    fn history(&mut self, user: &UserId, before: Option<u64>, limit: usize) -> Result<HistoryPage, StoreError> {
         let older = self.history.range(..before.unwrap_or(u64::MAX)).rev();
         let mut rows = older.filter(|(_, entry)| entry.user == *user);
         let page: Vec<_> = rows.by_ref().take(limit).collect();
-        let next = page
-            .last()
-            .map(|(row, _)| **row)
-            .filter(|_| rows.next().is_some());
-        Ok(HistoryPage {
-            entries: page.into_iter().map(|(_, entry)| entry.clone()).collect(),
-            next,
-        })
+        let next = page.last().map(|(row, _)| **row).filter(|_| rows.next().is_some());
+        Ok(HistoryPage { entries: page.into_iter().map(|(_, entry)| entry.clone()).collect(), next })
     }
 
     fn forget(&mut self, before: Timestamp, limit: usize) -> Result<usize, CommitError> {
         let ended = |call: &&CallRecord| call.ended.is_some_and(|(_, at)| at < before);
-        let calls: Vec<_> = self
-            .calls
-            .values()
-            .filter(ended)
-            .map(|call| call.id)
-            .take(limit)
-            .collect();
+        let calls: Vec<_> = self.calls.values().filter(ended).map(|call| call.id).take(limit).collect();
         let past = |(_, entry): &(&u64, &HistoryRecord)| entry.ended_at < before;
-        let rows: Vec<_> = self
-            .history
-            .iter()
-            .take(limit)
-            .filter(past)
-            .map(|(row, _)| *row)
-            .collect();
+        let rows: Vec<_> = self.history.iter().take(limit).filter(past).map(|(row, _)| *row).collect();
         for id in &calls {
             self.calls.remove(id);
         }

@@ -116,14 +116,10 @@ impl<M: Mirror<Core: Ord> + Ord> Mirror for BTreeSet<M> {
 impl<K: Mirror<Core: Ord> + Ord, V: Mirror> Mirror for BTreeMap<K, V> {
     type Core = BTreeMap<K::Core, V::Core>;
     fn of(core: &Self::Core) -> Self {
-        core.iter()
-            .map(|(key, value)| (K::of(key), V::of(value)))
-            .collect()
+        core.iter().map(|(key, value)| (K::of(key), V::of(value))).collect()
     }
     fn into_core(self) -> Self::Core {
-        self.into_iter()
-            .map(|(key, value)| (key.into_core(), value.into_core()))
-            .collect()
+        self.into_iter().map(|(key, value)| (key.into_core(), value.into_core())).collect()
     }
 }
 

@@ -9,13 +9,13 @@ use std::sync::Arc;
 /// What the stored types mirror.
 mod core {
     pub(super) use ringback_core::call::{
-        Asked, CallRecord, CallType, EndReason, Hidden, Leaving, MissedReason, Mode,
-        ParticipantRecord, TurnKind, TurnRecord, TurnState,
+        Asked, CallRecord, CallType, EndReason, Hidden, Leaving, MissedReason, Mode, ParticipantRecord, TurnKind,
+        TurnRecord, TurnState,
     };
     pub(super) use ringback_core::id::{MissedId, Person};
     pub(super) use ringback_core::line::{
-        DeviceConfig, DeviceRecord, Direction, DoNotDisturb, HistoryRecord, LineRecord, Made,
-        MissedCall, Outcome, Remembered,
+        DeviceConfig, DeviceRecord, Direction, DoNotDisturb, HistoryRecord, LineRecord, Made, MissedCall, Outcome,
+        Remembered,
     };
     pub(super) use ringback_core::refusal::Code;
 }
@@ -243,65 +243,35 @@ impl Mirror for Made {
 
     fn of(core: &core::Made) -> Self {
         match core {
-            core::Made::Invited {
-                invitation,
-                call_id,
-                refused,
-                crossed,
-            } => Self::Invited {
+            core::Made::Invited { invitation, call_id, refused, crossed } => Self::Invited {
                 invitation: Id::of(invitation),
                 call_id: Id::of(call_id),
                 refused: Vec::of(refused),
                 crossed: *crossed,
             },
-            core::Made::Joined { invitation, turn } => Self::Joined {
-                invitation: Id::of(invitation),
-                turn: *turn,
-            },
-            core::Made::DialedBack {
-                invitation,
-                call_id,
-                device,
-            } => Self::DialedBack {
-                invitation: Id::of(invitation),
-                call_id: Id::of(call_id),
-                device: Id::of(device),
-            },
-            core::Made::Engaged { invitation } => Self::Engaged {
-                invitation: Id::of(invitation),
-            },
+            core::Made::Joined { invitation, turn } => Self::Joined { invitation: Id::of(invitation), turn: *turn },
+            core::Made::DialedBack { invitation, call_id, device } => {
+                Self::DialedBack { invitation: Id::of(invitation), call_id: Id::of(call_id), device: Id::of(device) }
+            }
+            core::Made::Engaged { invitation } => Self::Engaged { invitation: Id::of(invitation) },
         }
     }
 
     fn into_core(self) -> core::Made {
         match self {
-            Self::Invited {
-                invitation,
-                call_id,
-                refused,
-                crossed,
-            } => core::Made::Invited {
+            Self::Invited { invitation, call_id, refused, crossed } => core::Made::Invited {
                 invitation: invitation.into_core(),
                 call_id: call_id.into_core(),
                 refused: refused.into_core(),
                 crossed,
             },
-            Self::Joined { invitation, turn } => core::Made::Joined {
-                invitation: invitation.into_core(),
-                turn,
-            },
-            Self::DialedBack {
-                invitation,
-                call_id,
-                device,
-            } => core::Made::DialedBack {
+            Self::Joined { invitation, turn } => core::Made::Joined { invitation: invitation.into_core(), turn },
+            Self::DialedBack { invitation, call_id, device } => core::Made::DialedBack {
                 invitation: invitation.into_core(),
                 call_id: call_id.into_core(),
                 device: device.into_core(),
             },
-            Self::Engaged { invitation } => core::Made::Engaged {
-                invitation: invitation.into_core(),
-            },
+            Self::Engaged { invitation } => core::Made::Engaged { invitation: invitation.into_core() },
         }
     }
 }

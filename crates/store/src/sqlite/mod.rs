@@ -15,9 +15,7 @@ use ringback_core::id::{InvitationId, MissedId, UserId};
 use ringback_core::line::{HistoryRecord, LineRecord, MissedCall};
 use ringback_core::step::{Key, Loaded, LoadedLine, Writes};
 use ringback_core::time::Timestamp;
-use rusqlite::{
-    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
-};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::fs::File;
 use std::path::Path;
 
@@ -33,9 +31,7 @@ pub struct Sqlite {
 
 impl std::fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sqlite")
-            .field("file", &self.db.path())
-            .finish_non_exhaustive()
+        f.debug_struct("Sqlite").field("file", &self.db.path()).finish_non_exhaustive()
     }
 }
 
@@ -44,11 +40,7 @@ impl Sqlite {
     /// Fails if another process has it open, or a newer version of Ringback wrote it.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let open::Opened { db, lock } = open::open(dir)?;
-        Ok(Self {
-            db,
-            index: None,
-            _lock: lock,
-        })
+        Ok(Self { db, index: None, _lock: lock })
     }
 
     fn index(&mut self) -> Result<&mut RunningIndex, StoreError> {
@@ -61,56 +53,41 @@ impl Sqlite {
     fn line(&self, user: &UserId) -> Result<Option<LineRecord>, StoreError> {
         let sql = "SELECT format, body FROM lines WHERE user = ?1";
         let row = one(&self.db, "reading a line", sql, [user.as_str()])?;
-        row.map(|row| decode(&row, || format!("line {user}")))
-            .transpose()
+        row.map(|row| decode(&row, || format!("line {user}"))).transpose()
     }
 
     fn call(&self, id: InvitationId) -> Result<Option<CallRecord>, StoreError> {
         let sql = "SELECT format, body FROM calls WHERE id = ?1";
         let row = one(&self.db, "reading a call", sql, [bytes(id)])?;
-        row.map(|row| decode(&row, || format!("call {id}")))
-            .transpose()
+        row.map(|row| decode(&row, || format!("call {id}"))).transpose()
     }
 
     fn missed(&self, user: &UserId) -> Result<Vec<MissedCall>, StoreError> {
         let sql = "SELECT format, body FROM missed WHERE user = ?1 ORDER BY invitation, turn";
         let mut missed = Vec::new();
-        each(
-            &self.db,
-            "reading missed calls",
-            sql,
-            [user.as_str()],
-            |_, value| {
-                missed.push(decode(&value, || format!("missed call of {user}"))?);
-                Ok(())
-            },
-        )?;
+        each(&self.db, "reading missed calls", sql, [user.as_str()], |_, value| {
+            missed.push(decode(&value, || format!("missed call of {user}"))?);
+            Ok(())
+        })?;
         Ok(missed)
     }
 
     /// Runs `work` in one transaction: all of it or nothing.
-    fn transact<T>(
-        &mut self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, CommitError> {
+    fn transact<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, CommitError> {
         let failed = |doing| move |source| CommitError::Failed(StoreError::backend(doing, source));
-        let begun = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate);
+        let begun = self.db.transaction_with_behavior(TransactionBehavior::Immediate);
         let tx = begun.map_err(failed("beginning a transaction"))?;
         let done = work(&tx).map_err(CommitError::Failed)?; // rolled back when dropped
         match tx.commit() {
             Ok(()) => Ok(done),
             Err(source) => Err(match source.sqlite_error_code() {
                 // The commit's own frame in the log isn't whole, so no recovery will find it.
-                Some(
-                    ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::ConstraintViolation,
-                ) => failed("committing")(source),
+                Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::ConstraintViolation) => {
+                    failed("committing")(source)
+                }
                 Some(ErrorCode::SystemIoFailure) => {
                     self.index = None;
-                    CommitError::Unknown(StoreError::Disk {
-                        source: source.into(),
-                    })
+                    CommitError::Unknown(StoreError::Disk { source: source.into() })
                 }
                 _ => {
                     self.index = None;
@@ -152,19 +129,11 @@ impl Store for Sqlite {
     fn running(&mut self) -> Result<Vec<CallRecord>, StoreError> {
         let sql = "SELECT id, format, body FROM calls WHERE ended_at IS NULL ORDER BY id";
         let mut calls: Vec<CallRecord> = Vec::new();
-        each(
-            &self.db,
-            "reading the running calls",
-            sql,
-            [],
-            |row, value| {
-                let id = InvitationId(u128::from_be_bytes(
-                    row.get("id").map_err(failed("reading an id"))?,
-                ));
-                calls.push(decode(&value, || format!("call {id}"))?);
-                Ok(())
-            },
-        )?;
+        each(&self.db, "reading the running calls", sql, [], |row, value| {
+            let id = InvitationId(u128::from_be_bytes(row.get("id").map_err(failed("reading an id"))?));
+            calls.push(decode(&value, || format!("call {id}"))?);
+            Ok(())
+        })?;
         let mut index = RunningIndex::default();
         calls.iter().for_each(|call| index.put(call));
         self.index = Some(index);
@@ -180,48 +149,25 @@ impl Store for Sqlite {
             Ok(())
         })?;
         let sql = "SELECT ended_at FROM history ORDER BY row DESC LIMIT 1";
-        let last = self
-            .db
-            .query_row(sql, [], |row| row.get::<_, i64>(0))
-            .optional();
+        let last = self.db.query_row(sql, [], |row| row.get::<_, i64>(0)).optional();
         let last = last.map_err(failed("reading the last history"))?;
         Ok(newest.max(Timestamp(last.map_or(0, i64::cast_unsigned))))
     }
 
-    fn history(
-        &mut self,
-        user: &UserId,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<HistoryPage, StoreError> {
+    fn history(&mut self, user: &UserId, before: Option<u64>, limit: usize) -> Result<HistoryPage, StoreError> {
         let sql = "SELECT row, format, body FROM history WHERE user = ?1 AND row < ?2 ORDER BY row DESC LIMIT ?3";
         let before = i64::try_from(before.unwrap_or(u64::MAX)).unwrap_or(i64::MAX);
         let more = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let mut rows: Vec<(u64, HistoryRecord)> = Vec::new();
-        each(
-            &self.db,
-            "reading history",
-            sql,
-            params![user.as_str(), before, more],
-            |row, value| {
-                let number = row
-                    .get::<_, i64>("row")
-                    .map_err(failed("reading a row's number"))?
-                    .cast_unsigned();
-                rows.push((
-                    number,
-                    decode(&value, || format!("history {number} of {user}"))?,
-                ));
-                Ok(())
-            },
-        )?;
+        each(&self.db, "reading history", sql, params![user.as_str(), before, more], |row, value| {
+            let number = row.get::<_, i64>("row").map_err(failed("reading a row's number"))?.cast_unsigned();
+            rows.push((number, decode(&value, || format!("history {number} of {user}"))?));
+            Ok(())
+        })?;
         let whole = rows.len() <= limit;
         rows.truncate(limit);
         let next = rows.last().map(|(row, _)| *row).filter(|_| !whole);
-        Ok(HistoryPage {
-            entries: rows.into_iter().map(|(_, entry)| entry).collect(),
-            next,
-        })
+        Ok(HistoryPage { entries: rows.into_iter().map(|(_, entry)| entry).collect(), next })
     }
 
     fn forget(&mut self, before: Timestamp, limit: usize) -> Result<usize, CommitError> {
@@ -237,59 +183,33 @@ fn write(tx: &Transaction<'_>, writes: &Writes) -> Result<(), StoreError> {
         let ended = call.ended.map(|(_, at)| moment(at));
         let sql = "INSERT INTO calls (id, ended_at, format, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) \
                    DO UPDATE SET ended_at = excluded.ended_at, format = excluded.format, body = excluded.body";
-        execute(
-            tx,
-            "writing a call",
-            sql,
-            params![bytes(call.id), ended, FORMAT, body],
-        )?;
+        execute(tx, "writing a call", sql, params![bytes(call.id), ended, FORMAT, body])?;
     }
     for line in &writes.lines {
         let user = &line.person.id;
         let body = encode(line, || format!("line {user}"))?;
         let sql = "INSERT INTO lines (user, format, body) VALUES (?1, ?2, ?3) ON CONFLICT (user) \
                    DO UPDATE SET format = excluded.format, body = excluded.body";
-        execute(
-            tx,
-            "writing a line",
-            sql,
-            params![user.as_str(), FORMAT, body],
-        )?;
+        execute(tx, "writing a line", sql, params![user.as_str(), FORMAT, body])?;
     }
     for (user, call) in &writes.missed {
         let body = encode(call, || format!("missed call of {user}"))?;
         let sql = "INSERT INTO missed (user, invitation, turn, format, body) VALUES (?1, ?2, ?3, ?4, ?5) \
                    ON CONFLICT DO UPDATE SET format = excluded.format, body = excluded.body";
         let MissedId { invitation, turn } = call.id;
-        execute(
-            tx,
-            "writing a missed call",
-            sql,
-            params![user.as_str(), bytes(invitation), turn, FORMAT, body],
-        )?;
+        execute(tx, "writing a missed call", sql, params![user.as_str(), bytes(invitation), turn, FORMAT, body])?;
     }
     for (user, MissedId { invitation, turn }) in &writes.handled {
         let sql = "DELETE FROM missed WHERE user = ?1 AND invitation = ?2 AND turn = ?3";
-        execute(
-            tx,
-            "handling a missed call",
-            sql,
-            params![user.as_str(), bytes(*invitation), turn],
-        )?;
+        execute(tx, "handling a missed call", sql, params![user.as_str(), bytes(*invitation), turn])?;
     }
     for entry in &writes.history {
         let user = &entry.user;
         let body = encode(entry, || format!("history of {user}"))?;
         let MissedId { invitation, turn } = entry.id;
-        let sql = "INSERT INTO history (user, invitation, turn, ended_at, format, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let values = params![
-            user.as_str(),
-            bytes(invitation),
-            turn,
-            moment(entry.ended_at),
-            FORMAT,
-            body
-        ];
+        let sql =
+            "INSERT INTO history (user, invitation, turn, ended_at, format, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let values = params![user.as_str(), bytes(invitation), turn, moment(entry.ended_at), FORMAT, body];
         execute(tx, "writing history", sql, values)?;
     }
     Ok(())
@@ -306,13 +226,9 @@ fn forget(tx: &Transaction<'_>, before: Timestamp, limit: i64) -> rusqlite::Resu
                   FROM (SELECT * FROM history ORDER BY row LIMIT ?2) WHERE ended_at < ?1)";
     let history = "DELETE FROM history WHERE row IN (SELECT row \
                    FROM (SELECT * FROM history ORDER BY row LIMIT ?2) WHERE ended_at < ?1)";
-    let mut gone = tx
-        .prepare_cached(calls)?
-        .execute(params![sent_before, before, limit])?;
+    let mut gone = tx.prepare_cached(calls)?.execute(params![sent_before, before, limit])?;
     tx.prepare_cached(missed)?.execute(params![before, limit])?;
-    gone += tx
-        .prepare_cached(history)?
-        .execute(params![before, limit])?;
+    gone += tx.prepare_cached(history)?.execute(params![before, limit])?;
     Ok(gone)
 }
 
@@ -320,20 +236,11 @@ fn forget(tx: &Transaction<'_>, before: Timestamp, limit: i64) -> rusqlite::Resu
 type Value = (u32, String);
 
 fn encode(record: &impl Stored, what: impl FnOnce() -> String) -> Result<String, StoreError> {
-    record.encode().map_err(|source| StoreError::Value {
-        what: what(),
-        source,
-    })
+    record.encode().map_err(|source| StoreError::Value { what: what(), source })
 }
 
-fn decode<R: Stored>(
-    (format, body): &Value,
-    what: impl FnOnce() -> String,
-) -> Result<R, StoreError> {
-    R::decode(*format, body).map_err(|source: FormatError| StoreError::Value {
-        what: what(),
-        source,
-    })
+fn decode<R: Stored>((format, body): &Value, what: impl FnOnce() -> String) -> Result<R, StoreError> {
+    R::decode(*format, body).map_err(|source: FormatError| StoreError::Value { what: what(), source })
 }
 
 fn failed(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
@@ -357,11 +264,7 @@ fn one(
     sql: &str,
     key: impl rusqlite::Params,
 ) -> Result<Option<Value>, StoreError> {
-    let run = || {
-        db.prepare_cached(sql)?
-            .query_row(key, |row| Ok((row.get("format")?, row.get("body")?)))
-            .optional()
-    };
+    let run = || db.prepare_cached(sql)?.query_row(key, |row| Ok((row.get("format")?, row.get("body")?))).optional();
     run().map_err(failed(doing))
 }
 
@@ -402,38 +305,22 @@ mod tests {
         let dir = tempfile::TempDir::new().unwrap();
         let mut store = Sqlite::open(dir.path()).unwrap();
         let line = |revision, name: &str| {
-            let mut line = LineRecord {
-                revision,
-                ..LineRecord::new(UserId::new("bob").unwrap())
-            };
+            let mut line = LineRecord { revision, ..LineRecord::new(UserId::new("bob").unwrap()) };
             line.person.name = name.into();
-            Writes {
-                lines: vec![line],
-                ..Writes::default()
-            }
+            Writes { lines: vec![line], ..Writes::default() }
         };
         let revision = |store: &mut Sqlite| {
-            let loaded = store
-                .load(&[Key::Line(UserId::new("bob").unwrap())])
-                .unwrap();
+            let loaded = store.load(&[Key::Line(UserId::new("bob").unwrap())]).unwrap();
             loaded.lines[0].line.as_ref().map(|line| line.revision)
         };
         store.commit(&line(1, "Bob")).unwrap();
         let limit = |store: &Sqlite, pages| {
-            store
-                .db
-                .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| {
-                    row.get::<_, i64>(0)
-                })
-                .unwrap()
+            store.db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| row.get::<_, i64>(0)).unwrap()
         };
         let most = limit(&store, 20);
         assert_eq!(most, 20);
         let large = line(2, &"x".repeat(1 << 20));
-        assert!(matches!(
-            store.commit(&large),
-            Err(CommitError::Failed(StoreError::Backend { .. }))
-        ));
+        assert!(matches!(store.commit(&large), Err(CommitError::Failed(StoreError::Backend { .. }))));
         assert_eq!(revision(&mut store), Some(1));
         store.commit(&line(3, "Bob")).unwrap();
         limit(&store, i64::from(u32::MAX - 1));

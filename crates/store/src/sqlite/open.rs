@@ -26,11 +26,7 @@ pub(super) fn open(dir: &Path) -> Result<Opened, OpenError> {
     let file = dir.join(FILE);
     let failed = |doing| {
         let file = file.clone();
-        move |source| OpenError::Database {
-            file,
-            doing,
-            source,
-        }
+        move |source| OpenError::Database { file, doing, source }
     };
     let mut db = Connection::open(&file).map_err(failed("opening"))?;
     check(&db, &file)?;
@@ -41,22 +37,12 @@ pub(super) fn open(dir: &Path) -> Result<Opened, OpenError> {
 
 /// Makes the directory, for this user alone, and takes its lock. The system frees it with the process, however it ends.
 fn lock(dir: &Path) -> Result<File, OpenError> {
-    let folder = |source| OpenError::Folder {
-        dir: dir.to_owned(),
-        source,
-    };
+    let folder = |source| OpenError::Folder { dir: dir.to_owned(), source };
     make(dir).map_err(folder)?;
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(dir.join(LOCK))
-        .map_err(folder)?;
+    let lock = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK)).map_err(folder)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-            dir: dir.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { dir: dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(folder(source)),
     }
 }
@@ -83,21 +69,12 @@ fn check(db: &Connection, file: &Path) -> Result<(), OpenError> {
     let file = || PathBuf::from(file);
     let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let read = || -> rusqlite::Result<_> {
-        Ok((
-            number("application_id")?,
-            number("user_version")?,
-            number("schema_version")?,
-        ))
+        Ok((number("application_id")?, number("user_version")?, number("schema_version")?))
     };
-    let (application, version, changes) =
-        read().map_err(|source| match source.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign { file: file() },
-            _ => OpenError::Database {
-                file: file(),
-                doing: "reading its version",
-                source,
-            },
-        })?;
+    let (application, version, changes) = read().map_err(|source| match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign { file: file() },
+        _ => OpenError::Database { file: file(), doing: "reading its version", source },
+    })?;
     if (application, version, changes) == (0, 0, 0) {
         return Ok(()); // new and empty
     }
@@ -105,15 +82,8 @@ fn check(db: &Connection, file: &Path) -> Result<(), OpenError> {
         return Err(OpenError::Foreign { file: file() });
     }
     if version > SCHEMA {
-        let written_by = written_by(db)
-            .ok()
-            .flatten()
-            .unwrap_or_else(|| "a newer version".to_owned());
-        return Err(OpenError::Schema {
-            file: file(),
-            found: version,
-            written_by,
-        });
+        let written_by = written_by(db).ok().flatten().unwrap_or_else(|| "a newer version".to_owned());
+        return Err(OpenError::Schema { file: file(), found: version, written_by });
     }
     Ok(())
 }
@@ -131,19 +101,9 @@ fn set(db: &Connection, file: &Path) -> Result<(), OpenError> {
         db.pragma_update(None, "trusted_schema", false)?;
         Ok(mode)
     };
-    let mode = apply().map_err(|source| OpenError::Database {
-        file: file.to_owned(),
-        doing: "setting it up",
-        source,
-    })?;
-    if mode == "wal" {
-        Ok(())
-    } else {
-        Err(OpenError::NoWal {
-            file: file.to_owned(),
-            mode,
-        })
-    }
+    let mode =
+        apply().map_err(|source| OpenError::Database { file: file.to_owned(), doing: "setting it up", source })?;
+    if mode == "wal" { Ok(()) } else { Err(OpenError::NoWal { file: file.to_owned(), mode }) }
 }
 
 /// Makes the tables of a new file in one transaction, and notes who writes it from now on.
@@ -155,31 +115,19 @@ fn create(db: &mut Connection) -> rusqlite::Result<()> {
         tx.pragma_update(None, "user_version", SCHEMA)?;
     }
     if written_by(&tx)?.is_none_or(|version| newer(VERSION, &version)) {
-        tx.execute(
-            "INSERT OR REPLACE INTO meta (name, value) VALUES ('written_by', ?1)",
-            [VERSION],
-        )?;
+        tx.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('written_by', ?1)", [VERSION])?;
     }
     tx.commit()
 }
 
 fn written_by(db: &Connection) -> rusqlite::Result<Option<String>> {
-    db.query_row(
-        "SELECT value FROM meta WHERE name = 'written_by'",
-        [],
-        |row| row.get(0),
-    )
-    .optional()
+    db.query_row("SELECT value FROM meta WHERE name = 'written_by'", [], |row| row.get(0)).optional()
 }
 
 /// Whether version `a` is newer than `b`, by their numbers.
 fn newer(a: &str, b: &str) -> bool {
-    let numbers = |version: &str| -> Vec<u64> {
-        version
-            .split(['.', '-', '+'])
-            .map_while(|part| part.parse().ok())
-            .collect()
-    };
+    let numbers =
+        |version: &str| -> Vec<u64> { version.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect() };
     numbers(a) > numbers(b)
 }
 

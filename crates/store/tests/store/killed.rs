@@ -20,21 +20,13 @@ const BATCHES: &str = "RINGBACK_TEST_BATCHES";
 /// Batch `n` changes every table: a call begins, an older one ends, a call is missed, an older one handled.
 fn batch(n: u64) -> Writes {
     Writes {
-        calls: [
-            Some(call(n, &["alice", "bob"])),
-            n.checked_sub(3)
-                .map(|n| ended(call(n, &["alice", "bob"]), 9)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect(),
+        calls: [Some(call(n, &["alice", "bob"])), n.checked_sub(3).map(|n| ended(call(n, &["alice", "bob"]), 9))]
+            .into_iter()
+            .flatten()
+            .collect(),
         lines: vec![line("bob", n)],
         missed: vec![(user("bob"), missed(n))],
-        handled: n
-            .checked_sub(5)
-            .map(|n| (user("bob"), missed(n).id))
-            .into_iter()
-            .collect(),
+        handled: n.checked_sub(5).map(|n| (user("bob"), missed(n).id)).into_iter().collect(),
         history: vec![history("bob", n)],
         ..Writes::default()
     }
@@ -49,28 +41,12 @@ fn last_whole(store: &mut Sqlite) -> Option<u64> {
     let from = |n: u64| upto.saturating_sub(n)..upto;
     assert_eq!(bob.missed, from(5).map(missed).collect::<Vec<_>>());
     assert_eq!(bob.running, from(3).map(id).collect::<Vec<_>>());
-    assert_eq!(
-        store.running().unwrap(),
-        from(3)
-            .map(|n| call(n, &["alice", "bob"]))
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(store.running().unwrap(), from(3).map(|n| call(n, &["alice", "bob"])).collect::<Vec<_>>());
     let page = store.history(&user("bob"), None, usize::MAX).unwrap();
-    assert_eq!(
-        page.entries,
-        (0..upto)
-            .rev()
-            .map(|n| history("bob", n))
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(page.entries, (0..upto).rev().map(|n| history("bob", n)).collect::<Vec<_>>());
     let keys: Vec<Key> = (0..upto + 1).map(|n| Key::Call(id(n))).collect();
     let calls = store.load(&keys).unwrap().calls;
-    assert!(
-        calls
-            .iter()
-            .zip(0..)
-            .all(|((_, call), n)| call.is_some() == (n < upto))
-    );
+    assert!(calls.iter().zip(0..).all(|((_, call), n)| call.is_some() == (n < upto)));
     last
 }
 
@@ -95,9 +71,7 @@ fn writer() {
 }
 
 fn child(dir: &Path, mut with: Command) -> Command {
-    with.args(["--exact", "killed::writer", "--nocapture"])
-        .env(WRITE_TO, dir)
-        .stdout(Stdio::piped());
+    with.args(["--exact", "killed::writer", "--nocapture"]).env(WRITE_TO, dir).stdout(Stdio::piped());
     with
 }
 
@@ -112,8 +86,7 @@ impl Numbers {
     #[allow(clippy::disallowed_methods)] // a fresh seed for each run
     fn new() -> Self {
         let fresh = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-        let seed = std::env::var("RINGBACK_TEST_SEED")
-            .map_or_else(|_| fresh(), |text| text.parse().unwrap());
+        let seed = std::env::var("RINGBACK_TEST_SEED").map_or_else(|_| fresh(), |text| text.parse().unwrap());
         println!("RINGBACK_TEST_SEED={seed}");
         Self(seed)
     }
@@ -135,23 +108,14 @@ fn what_was_committed_survives_a_kill_at_any_moment() {
     let dir = TempDir::new().unwrap();
     let mut total = None;
     for round in 0..ROUNDS {
-        let mut writer = child(dir.path(), Command::new(this_program()))
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(writer.stdout.take().unwrap())
-            .lines()
-            .map(Result::unwrap);
-        lines
-            .find(|line| line == "ready")
-            .expect("the writer starts");
+        let mut writer = child(dir.path(), Command::new(this_program())).spawn().unwrap();
+        let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines().map(Result::unwrap);
+        lines.find(|line| line == "ready").expect("the writer starts");
         // The moment of the kill is the point here: nothing is waited for.
         std::thread::sleep(Duration::from_micros(numbers.below(40_000)));
         writer.kill().unwrap();
         writer.wait().unwrap();
-        let told = lines
-            .filter_map(|line| line.strip_prefix("committed ")?.parse::<u64>().ok())
-            .last()
-            .or(total);
+        let told = lines.filter_map(|line| line.strip_prefix("committed ")?.parse::<u64>().ok()).last().or(total);
         total = last_whole(&mut Sqlite::open(dir.path()).unwrap());
         // At most the one batch that was under way is there untold.
         let untold = total.map_or(0, |n| n + 1) - told.map_or(0, |n| n + 1);
@@ -166,25 +130,13 @@ fn what_was_committed_survives_a_kill_at_any_moment() {
 /// Runs the writer under strace, which makes the system call `inject` fail for the log's file.
 fn on_a_bad_disk(dir: &Path, inject: &str) -> Vec<String> {
     let mut strace = Command::new("strace");
-    strace
-        .args(["-f", "-qq", "-o", "/dev/null", "-P"])
-        .arg(dir.canonicalize().unwrap().join("ringback.db-wal"));
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-P"]).arg(dir.canonicalize().unwrap().join("ringback.db-wal"));
     strace.args(["-e", inject]).arg(this_program());
-    let output = child(dir, strace)
-        .env(BATCHES, "50")
-        .output()
-        .expect("strace is installed (cargo xtask test does it)");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output =
+        child(dir, strace).env(BATCHES, "50").output().expect("strace is installed (cargo xtask test does it)");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let told = String::from_utf8(output.stdout).unwrap();
-    let of_ours = |line: &&str| {
-        ["committed ", "failed ", "disk "]
-            .iter()
-            .any(|said| line.starts_with(said))
-    };
+    let of_ours = |line: &&str| ["committed ", "failed ", "disk "].iter().any(|said| line.starts_with(said));
     told.lines().filter(of_ours).map(str::to_owned).collect()
 }
 
@@ -198,15 +150,9 @@ fn a_failed_sync_is_of_unknown_outcome_and_ends_the_writing() {
     let (last, before) = told.split_last().unwrap();
     let n = before.len() as u64;
     assert_eq!(*last, format!("disk {n}"));
-    assert!(
-        n > 0 && before.iter().all(|line| line.starts_with("committed ")),
-        "{told:?}"
-    );
+    assert!(n > 0 && before.iter().all(|line| line.starts_with("committed ")), "{told:?}");
     let held = last_whole(&mut Sqlite::open(dir.path()).unwrap());
-    assert!(
-        held == Some(n - 1) || held == Some(n),
-        "unknown means either: {held:?}"
-    );
+    assert!(held == Some(n - 1) || held == Some(n), "unknown means either: {held:?}");
 }
 
 // spec: N2
@@ -220,8 +166,5 @@ fn a_disk_that_is_full_fails_the_commit_and_keeps_the_rest() {
     let n = before.len() as u64;
     assert_eq!(*last, format!("failed {n}"));
     assert!(n > 0, "{told:?}");
-    assert_eq!(
-        last_whole(&mut Sqlite::open(dir.path()).unwrap()),
-        Some(n - 1)
-    );
+    assert_eq!(last_whole(&mut Sqlite::open(dir.path()).unwrap()), Some(n - 1));
 }

@@ -1,8 +1,8 @@
 //! Records to write, made short.
 
 use ringback_core::call::{
-    Asked, CallRecord, CallType, EndReason, Hidden, MissedReason, Mode, ParticipantRecord,
-    TurnKind, TurnRecord, TurnState,
+    Asked, CallRecord, CallType, EndReason, Hidden, MissedReason, Mode, ParticipantRecord, TurnKind, TurnRecord,
+    TurnState,
 };
 use ringback_core::id::{CallId, DeviceId, InvitationId, MissedId, Person, RequestId, UserId};
 use ringback_core::line::{Direction, HistoryRecord, LineRecord, MissedCall, Outcome};
@@ -16,10 +16,7 @@ pub(crate) fn user(name: &str) -> UserId {
 }
 
 pub(crate) fn person(name: &str) -> Person {
-    Person {
-        id: user(name),
-        name: name.to_uppercase().into(),
-    }
+    Person { id: user(name), name: name.to_uppercase().into() }
 }
 
 /// The id of the call that is sent `n` ms after [`START`].
@@ -28,10 +25,7 @@ pub(crate) fn id(n: u64) -> InvitationId {
 }
 
 pub(crate) fn asked(n: u64) -> Asked {
-    Asked {
-        device: DeviceId::new("d-1").unwrap(),
-        request: RequestId::new(&format!("r-{n}")).unwrap(),
-    }
+    Asked { device: DeviceId::new("d-1").unwrap(), request: RequestId::new(&format!("r-{n}")).unwrap() }
 }
 
 /// A call sent `n` ms after [`START`] by the first of `people`, ringing the others.
@@ -57,23 +51,15 @@ pub(crate) fn call(n: u64, people: &[&str]) -> CallRecord {
         missed: None,
         crossed: false,
     };
-    let participants = people
-        .iter()
-        .enumerate()
-        .map(|(place, name)| ParticipantRecord {
-            person: person(name),
-            changed: 1,
-            private: 0,
-            turns: vec![match place {
-                0 => turn(0, TurnKind::Origin, TurnState::Accepted, at),
-                _ => turn(
-                    1,
-                    TurnKind::Invited,
-                    TurnState::Inviting,
-                    Timestamp(START + n + 60_000),
-                ),
-            }],
-        });
+    let participants = people.iter().enumerate().map(|(place, name)| ParticipantRecord {
+        person: person(name),
+        changed: 1,
+        private: 0,
+        turns: vec![match place {
+            0 => turn(0, TurnKind::Origin, TurnState::Accepted, at),
+            _ => turn(1, TurnKind::Invited, TurnState::Inviting, Timestamp(START + n + 60_000)),
+        }],
+    });
     CallRecord {
         id: id(n),
         call_id: CallId::new(&format!("c-{n}")).unwrap(),
@@ -99,11 +85,7 @@ pub(crate) fn call(n: u64, people: &[&str]) -> CallRecord {
 
 /// The same call, a turn of `name` in it hidden.
 pub(crate) fn hidden(mut call: CallRecord, name: &str) -> CallRecord {
-    for participant in call
-        .participants
-        .iter_mut()
-        .filter(|p| p.person.id == user(name))
-    {
+    for participant in call.participants.iter_mut().filter(|p| p.person.id == user(name)) {
         participant.turns[0].hidden = Some(Hidden::Blocked);
     }
     call
@@ -119,10 +101,7 @@ pub(crate) fn ended(mut call: CallRecord, after: u64) -> CallRecord {
 /// What the callee of call `n` missed.
 pub(crate) fn missed(n: u64) -> MissedCall {
     MissedCall {
-        id: MissedId {
-            invitation: id(n),
-            turn: 1,
-        },
+        id: MissedId { invitation: id(n), turn: 1 },
         call_id: CallId::new(&format!("c-{n}")).unwrap(),
         caller: person("alice"),
         call_type: CallType::Voice,
@@ -142,10 +121,7 @@ pub(crate) fn missed(n: u64) -> MissedCall {
 pub(crate) fn history(name: &str, n: u64) -> HistoryRecord {
     HistoryRecord {
         user: user(name),
-        id: MissedId {
-            invitation: id(n),
-            turn: 1,
-        },
+        id: MissedId { invitation: id(n), turn: 1 },
         call_id: CallId::new(&format!("c-{n}")).unwrap(),
         call_type: CallType::Voice,
         group: false,
@@ -159,9 +135,5 @@ pub(crate) fn history(name: &str, n: u64) -> HistoryRecord {
 }
 
 pub(crate) fn line(name: &str, revision: u64) -> LineRecord {
-    LineRecord {
-        person: person(name),
-        revision,
-        ..LineRecord::new(user(name))
-    }
+    LineRecord { person: person(name), revision, ..LineRecord::new(user(name)) }
 }

@@ -76,10 +76,7 @@ fn a_second_opener_is_kept_out_and_told_what_to_do() {
     let error = Sqlite::open(on.dir.path()).unwrap_err();
     assert!(matches!(error, OpenError::InUse { .. }));
     let dir = on.dir.path().display();
-    assert_eq!(
-        told(&error),
-        format!("another ringback uses {dir}; stop it, or give --data another folder")
-    );
+    assert_eq!(told(&error), format!("another ringback uses {dir}; stop it, or give --data another folder"));
     let InFile { dir, store } = on;
     drop(store);
     Sqlite::open(dir.path()).unwrap();
@@ -91,11 +88,7 @@ fn a_folder_that_cannot_be_made_is_named() {
     std::fs::write(dir.path().join("file"), "").unwrap();
     let error = Sqlite::open(&dir.path().join("file/data")).unwrap_err();
     assert!(matches!(error, OpenError::Folder { .. }));
-    assert!(
-        told(&error).contains("file/data can't be used: "),
-        "{}",
-        told(&error)
-    );
+    assert!(told(&error).contains("file/data can't be used: "), "{}", told(&error));
 }
 
 #[cfg(unix)]
@@ -104,43 +97,20 @@ fn a_new_folder_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let dir = TempDir::new().unwrap();
     Sqlite::open(&dir.path().join("a/b")).unwrap();
-    assert_eq!(
-        dir.path()
-            .join("a/b")
-            .metadata()
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777,
-        0o700
-    );
+    assert_eq!(dir.path().join("a/b").metadata().unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[test]
 fn somebody_elses_file_is_left_alone() {
     let dir = TempDir::new().unwrap();
-    beside(dir.path())
-        .execute_batch("CREATE TABLE notes (text)")
-        .unwrap();
-    assert!(matches!(
-        Sqlite::open(dir.path()).unwrap_err(),
-        OpenError::Foreign { .. }
-    ));
-    let tables: i64 = beside(dir.path())
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .unwrap();
+    beside(dir.path()).execute_batch("CREATE TABLE notes (text)").unwrap();
+    assert!(matches!(Sqlite::open(dir.path()).unwrap_err(), OpenError::Foreign { .. }));
+    let tables: i64 = beside(dir.path()).query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
     assert_eq!(tables, 1);
 
     let dir = TempDir::new().unwrap();
-    std::fs::write(
-        dir.path().join("ringback.db"),
-        "not a database, but long enough to be looked at as one",
-    )
-    .unwrap();
-    assert!(matches!(
-        Sqlite::open(dir.path()).unwrap_err(),
-        OpenError::Foreign { .. }
-    ));
+    std::fs::write(dir.path().join("ringback.db"), "not a database, but long enough to be looked at as one").unwrap();
+    assert!(matches!(Sqlite::open(dir.path()).unwrap_err(), OpenError::Foreign { .. }));
 }
 
 #[test]
@@ -151,54 +121,32 @@ fn newer_tables_are_refused_naming_who_reads_them() {
     on.beside().execute_batch(sql).unwrap();
     let error = told(&Sqlite::open(on.dir.path()).unwrap_err());
     assert!(error.contains("has tables of version 2"), "{error}");
-    assert!(
-        error.contains("last written by ringback 7.8.9: use that version or a newer one"),
-        "{error}"
-    );
+    assert!(error.contains("last written by ringback 7.8.9: use that version or a newer one"), "{error}");
 }
 
 #[test]
 fn a_value_of_format_2_is_refused_naming_what_reads_it() {
     let mut on = InFile::fresh();
-    on.store()
-        .commit(&Writes {
-            calls: vec![call(1, &["alice", "bob"])],
-            ..Writes::default()
-        })
-        .unwrap();
-    on.beside()
-        .execute_batch("UPDATE calls SET format = 2")
-        .unwrap();
-    for error in [
-        on.store().load(&[Key::Call(id(1))]).unwrap_err(),
-        on.store().running().unwrap_err(),
-    ] {
+    on.store().commit(&Writes { calls: vec![call(1, &["alice", "bob"])], ..Writes::default() }).unwrap();
+    on.beside().execute_batch("UPDATE calls SET format = 2").unwrap();
+    for error in [on.store().load(&[Key::Call(id(1))]).unwrap_err(), on.store().running().unwrap_err()] {
         let error = told(&error);
-        assert!(
-            error.starts_with(&format!("the stored call {} can't be used: ", id(1))),
-            "{error}"
-        );
-        assert!(
-            error.contains("it is of format 2, and ringback 0.1.0 reads format 1 alone"),
-            "{error}"
-        );
+        assert!(error.starts_with(&format!("the stored call {} can't be used: ", id(1))), "{error}");
+        assert!(error.contains("it is of format 2, and ringback 0.1.0 reads format 1 alone"), "{error}");
     }
 }
 
 #[test]
 fn a_damaged_value_is_named_and_kept() {
     let mut on = InFile::fresh();
-    on.store()
-        .commit(&Writes {
-            lines: vec![line("bob", 1)],
-            ..Writes::default()
-        })
-        .unwrap();
-    on.beside()
-        .execute_batch("UPDATE lines SET body = '{\"person\":{\"id\":\"\"}}'")
-        .unwrap();
+    on.store().commit(&Writes { lines: vec![line("bob", 1)], ..Writes::default() }).unwrap();
+    on.beside().execute_batch("UPDATE lines SET body = '{\"person\":{\"id\":\"\"}}'").unwrap();
     let error = told(&on.store().load(&[Key::Line(user("bob"))]).unwrap_err());
-    assert!(error.starts_with("the stored line bob can't be used: it is damaged: not what format 1 says: must not be empty"), "{error}");
+    assert!(
+        error
+            .starts_with("the stored line bob can't be used: it is damaged: not what format 1 says: must not be empty"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -206,41 +154,23 @@ fn any_id_is_only_a_value() {
     let mut on = InFile::fresh();
     let odd = LineRecord::new(odd_user());
     on.store()
-        .commit(&Writes {
-            lines: vec![odd.clone()],
-            missed: vec![(odd_user(), missed(1))],
-            ..Writes::default()
-        })
+        .commit(&Writes { lines: vec![odd.clone()], missed: vec![(odd_user(), missed(1))], ..Writes::default() })
         .unwrap();
     let mut loaded = on.store().load(&[Key::Line(odd_user())]).unwrap();
     let line = loaded.lines.remove(0);
-    assert_eq!(
-        (line.user, line.line, line.missed),
-        (odd_user(), Some(odd), vec![missed(1)])
-    );
+    assert_eq!((line.user, line.line, line.missed), (odd_user(), Some(odd), vec![missed(1)]));
 }
 
 #[test]
 fn the_file_is_set_up_to_last() {
     let on = InFile::fresh();
     let beside = on.beside();
-    let text = |sql: &str| {
-        beside
-            .query_row(sql, [], |row| row.get::<_, String>(0))
-            .unwrap()
-    };
-    let number = |sql: &str| {
-        beside
-            .query_row(sql, [], |row| row.get::<_, i64>(0))
-            .unwrap()
-    };
+    let text = |sql: &str| beside.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    let number = |sql: &str| beside.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(text("PRAGMA journal_mode"), "wal");
     assert_eq!(number("PRAGMA page_size"), 8192);
     assert_eq!(number("PRAGMA user_version"), 1);
-    assert_eq!(
-        text("SELECT value FROM meta WHERE name = 'written_by'"),
-        env!("CARGO_PKG_VERSION")
-    );
+    assert_eq!(text("SELECT value FROM meta WHERE name = 'written_by'"), env!("CARGO_PKG_VERSION"));
 }
 
 #[test]
@@ -248,14 +178,8 @@ fn somebody_elses_write_lock_fails_the_commit_alone() {
     let mut on = InFile::fresh();
     let beside = on.beside();
     beside.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let writes = Writes {
-        lines: vec![line("bob", 1)],
-        ..Writes::default()
-    };
-    assert!(matches!(
-        on.store().commit(&writes),
-        Err(CommitError::Failed(_))
-    ));
+    let writes = Writes { lines: vec![line("bob", 1)], ..Writes::default() };
+    assert!(matches!(on.store().commit(&writes), Err(CommitError::Failed(_))));
     beside.execute_batch("ROLLBACK").unwrap();
     on.store().commit(&writes).unwrap();
 }
