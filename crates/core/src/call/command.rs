@@ -368,9 +368,19 @@ impl Call {
         limits: &Limits,
     ) -> Done {
         let me = self.member(by)?;
+        let mine = |t: &TurnRecord| t.kind == TurnKind::Invited && (me == 0 || t.inviter == *by);
+        // A repeat finds its own work, whatever became of those callees since (N2).
+        let repeat = |t: &TurnRecord| mine(t) && t.closed.as_ref() == Some(asked);
+        if self.0.ended_by.as_ref() == Some(asked)
+            || self
+                .0
+                .participants
+                .iter()
+                .any(|p| p.turns.iter().any(repeat))
+        {
+            return Ok(());
+        }
         let private = self.0.participants[me].private;
-        let initiator = me == 0;
-        let mine = |t: &TurnRecord| t.kind == TurnKind::Invited && (initiator || t.inviter == *by);
         // The turns meant: of each callee named, the one named, or their newest that the asker saw.
         let meant: Vec<(usize, TurnNo)> = match whom {
             CancelWhom::Turn { callee, turn } => {
@@ -411,7 +421,7 @@ impl Call {
         Ok(())
     }
 
-    /// A `cancel` that finds nothing pending: a repeat, the end of a call just accepted (L5), or a refusal.
+    /// A `cancel` that finds nothing pending: the end of a call just accepted (L5), or a refusal.
     fn cancel_too_late(
         &mut self,
         me: usize,
@@ -419,9 +429,6 @@ impl Call {
         meant: &[(usize, TurnNo)],
         now: Timestamp,
     ) -> Done {
-        if self.0.ended_by.as_ref() == Some(asked) {
-            return Ok(());
-        }
         let newest = meant
             .iter()
             .filter_map(|&(i, no)| self.turn(i, no))
@@ -432,7 +439,6 @@ impl Call {
                 self.finish(EndReason::Ended, Some(asked.clone()), now);
                 Ok(())
             }
-            TurnState::Cancelled if newest.closed.as_ref() == Some(asked) => Ok(()),
             state => Err(gone_by(state)),
         }
     }
@@ -445,15 +451,19 @@ impl Call {
         limits: &Limits,
     ) -> Done {
         self.may_invite(by)?;
+        // All of them or none: a refused command changes nothing.
+        if turns.iter().any(|new| {
+            self.last_turn(&new.callee.id)
+                .is_some_and(|t| !t.state.ended())
+        }) {
+            return Err(Refusal::new(
+                Code::AlreadyInvited,
+                "this user is already invited or in the call",
+            ));
+        }
         let since = self.0.revision + 1;
         for new in turns {
             let i = match self.index(&new.callee.id) {
-                Some(i) if self.turn_at(i).is_some_and(|t| !t.state.ended()) => {
-                    return Err(Refusal::new(
-                        Code::AlreadyInvited,
-                        "this user is already invited or in the call",
-                    ));
-                }
                 Some(i) => i,
                 None => {
                     let person = new.callee.clone();
@@ -526,6 +536,14 @@ impl Call {
 
     fn leave(&mut self, user: &UserId, asked: Asked, now: Timestamp, limits: &Limits) -> Done {
         let i = self.member(user)?;
+        // A repeat leaves no later turn (N2).
+        let turns = &self.0.participants[i].turns;
+        if turns
+            .iter()
+            .any(|t| t.state == TurnState::Left && t.closed.as_ref() == Some(&asked))
+        {
+            return Ok(());
+        }
         let turn = self.turn_at(i).ok_or_else(no_such_turn)?;
         match turn.state {
             TurnState::Accepted
@@ -537,7 +555,6 @@ impl Call {
                 self.depart(i, Leaving::Asked, Some(asked), now, limits);
                 Ok(())
             }
-            TurnState::Left if turn.closed.as_ref() == Some(&asked) => Ok(()),
             TurnState::Accepted
             | TurnState::Left
             | TurnState::Inviting
@@ -598,6 +615,9 @@ impl Call {
     }
 
     fn withdraw(&mut self, now: Timestamp) -> Done {
+        if self.0.group || self.pending() == 0 {
+            return Ok(());
+        }
         for p in &mut self.0.participants {
             if let Some(t) = p.turns.last_mut().filter(|t| t.pending()) {
                 t.crossed = true;
