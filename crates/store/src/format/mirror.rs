@@ -53,6 +53,12 @@ macro_rules! names {
         #[serde(rename_all = "snake_case")]
         pub(in crate::format) enum $name { $($variant,)* }
 
+        #[cfg(test)]
+        impl $name {
+            /// Every variant of the core's.
+            pub(in crate::format) const ALL: &[core::$core] = &[$(core::$core::$variant,)*];
+        }
+
         impl Mirror for $name {
             type Core = core::$core;
             fn of(core: &Self::Core) -> Self {

@@ -18,7 +18,7 @@ const WRITE_TO: &str = "RINGBACK_TEST_WRITE_TO";
 const BATCHES: &str = "RINGBACK_TEST_BATCHES";
 
 /// Batch `n` changes every table: a call begins, an older one ends, a call is missed, an older one handled.
-fn batch(n: u64) -> Writes {
+pub(crate) fn batch(n: u64) -> Writes {
     Writes {
         calls: [Some(call(n, &["alice", "bob"])), n.checked_sub(3).map(|n| ended(call(n, &["alice", "bob"]), 9))]
             .into_iter()
@@ -33,7 +33,7 @@ fn batch(n: u64) -> Writes {
 }
 
 /// The last batch that the store holds, after a check that it holds exactly all up to that one.
-fn last_whole(store: &mut Sqlite) -> Option<u64> {
+pub(crate) fn last_whole(store: &mut Sqlite) -> Option<u64> {
     let mut loaded = store.load(&[Key::Line(user("bob"))]).unwrap();
     let bob = loaded.lines.remove(0);
     let last = bob.line.map(|line| line.revision);

@@ -1,6 +1,7 @@
 //! SQLite passes the suite; its directory, its refusals, its settings.
 
 use crate::conformance::{Backend, conformance, odd_user};
+use crate::killed::{batch, last_whole};
 use crate::records::{call, id, line, missed, user};
 use ringback_core::line::LineRecord;
 use ringback_core::step::{Key, Writes};
@@ -122,6 +123,19 @@ fn newer_tables_are_refused_naming_who_reads_them() {
     let error = told(&Sqlite::open(on.dir.path()).unwrap_err());
     assert!(error.contains("has tables of version 2"), "{error}");
     assert!(error.contains("last written by ringback 7.8.9: use that version or a newer one"), "{error}");
+}
+
+/// The tables of version 1 as 0.1.0 made them, with four of `killed`'s batches in them.
+const VERSION_1: &str = include_str!("../../fixtures/schema-1.sql");
+
+#[test]
+fn tables_of_version_1_are_read_and_written() {
+    let dir = TempDir::new().unwrap();
+    beside(dir.path()).execute_batch(VERSION_1).unwrap();
+    let mut store = Sqlite::open(dir.path()).unwrap();
+    assert_eq!(last_whole(&mut store), Some(3));
+    store.commit(&batch(4)).unwrap();
+    assert_eq!(last_whole(&mut store), Some(4));
 }
 
 #[test]

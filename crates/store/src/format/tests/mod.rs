@@ -1,0 +1,147 @@
+//! Formats: the fixture of each one that was released, its refusals, and that whatever is written reads back.
+
+mod arbitrary;
+mod expected;
+
+use super::*;
+use proptest::prelude::*;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+/// What version 0.1.0 wrote. Never changed; an added field doesn't belong here, for its absence has to read as well.
+const FORMAT_1: &str = include_str!("../../../fixtures/format-1.json");
+
+fn fixture() -> Value {
+    serde_json::from_str(FORMAT_1).unwrap()
+}
+
+fn reads<R: Stored + PartialEq + Debug>(kind: &str, expected: &[R]) {
+    let fixture = fixture();
+    let values = fixture[kind].as_array().unwrap();
+    assert_eq!(values.len(), expected.len(), "{kind}");
+    for (value, expected) in values.iter().zip(expected) {
+        assert_eq!(&R::decode(1, &value.to_string()).unwrap(), expected);
+        let written: Value = serde_json::from_str(&expected.encode().unwrap()).unwrap();
+        assert_eq!(&written, value, "format 1 is what is written");
+    }
+}
+
+// spec: G12 of the design
+#[test]
+fn the_fixture_of_format_1_reads_as_what_it_was() {
+    reads("calls", &expected::calls());
+    reads("lines", &expected::lines());
+    reads("missed", &expected::missed());
+    reads("history", &expected::history());
+}
+
+/// Gathers every name found under each field: `state` has `ringing`, …
+fn names(of: &Value, field: &str, found: &mut BTreeSet<(String, String)>) {
+    match of {
+        Value::String(name) => {
+            found.insert((field.to_owned(), name.clone()));
+        }
+        Value::Array(values) => values.iter().for_each(|value| names(value, field, found)),
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            found.insert((field.to_owned(), name.clone()));
+            names(value, name, found);
+        }),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_fixture_of_format_1_has_every_name_in_every_place() {
+    let mut found = BTreeSet::new();
+    names(&fixture(), "", &mut found);
+    let has = |field: &str, name: Value| {
+        let name = name.as_str().unwrap().to_owned();
+        assert!(found.contains(&(field.to_owned(), name.clone())), "no {field}: {name}");
+    };
+    macro_rules! all {
+        ($($kind:ident in $($field:literal)*;)*) => {$($(
+            for variant in v1::$kind::ALL {
+                has($field, serde_json::to_value(v1::$kind::of(variant)).unwrap());
+            }
+        )*)*};
+    }
+    all! {
+        CallType in "call_type";
+        Mode in "mode";
+        TurnState in "state";
+        TurnKind in "kind";
+        Hidden in "hidden";
+        Leaving in "leaving";
+        EndReason in "ended" "unanswered";
+        MissedReason in "missed" "reason" "reasons";
+        Direction in "direction";
+        Code in "refused";
+    }
+    for made in ["invited", "joined", "dialed_back", "engaged"] {
+        has("made", made.into());
+    }
+    for outcome in ["answered", "declined", "missed", "unanswered"] {
+        has("outcome", outcome.into());
+    }
+}
+
+#[test]
+fn another_format_is_refused_whatever_the_text() {
+    for format in [0, 2, u32::MAX] {
+        let error = LineRecord::decode(format, "whatever").unwrap_err();
+        assert!(matches!(error, FormatError::Unknown { found } if found == format));
+    }
+    let error = CallRecord::decode(2, "").unwrap_err().to_string();
+    let version = env!("CARGO_PKG_VERSION");
+    let says = format!(
+        "it is of format 2, and ringback {version} reads format 1 alone; use the version of ringback that wrote it, or \
+         a newer one"
+    );
+    assert_eq!(error, says);
+}
+
+#[test]
+fn a_damaged_value_is_refused_saying_where() {
+    let whole = expected::missed()[0].encode().unwrap();
+    for (from, to) in
+        [("\"no_answer\"", "\"other\""), ("\"turn\":1", "\"turn\":-1"), ("0190b5e4-", "0190b5e4"), ("}", "")]
+    {
+        let error = MissedCall::decode(1, &whole.replacen(from, to, 1)).unwrap_err();
+        assert!(matches!(error, FormatError::Damaged { format: 1, .. }), "{from}: {error:?}");
+    }
+}
+
+#[test]
+fn a_field_that_is_unknown_is_passed_over() {
+    let whole = expected::missed()[0].encode().unwrap();
+    let later = whole.replacen('{', "{\"since_9_9\":[1,{}],", 1);
+    assert_eq!(MissedCall::decode(1, &later).unwrap(), expected::missed()[0]);
+}
+
+fn comes_back<R: Stored + PartialEq + Debug>(record: &R) {
+    let text = record.encode().unwrap();
+    assert_eq!(&R::decode(FORMAT, &text).unwrap(), record);
+}
+
+proptest! {
+    #[test]
+    fn any_call_comes_back(record in arbitrary::call()) {
+        comes_back(&record);
+    }
+
+    #[test]
+    fn any_line_comes_back(record in arbitrary::line()) {
+        comes_back(&record);
+    }
+
+    #[test]
+    fn any_missed_call_comes_back(record in arbitrary::missed()) {
+        comes_back(&record);
+    }
+
+    #[test]
+    fn any_history_comes_back(record in arbitrary::history()) {
+        comes_back(&record);
+    }
+}
