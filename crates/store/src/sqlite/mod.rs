@@ -16,7 +16,6 @@ use ringback_core::line::{HistoryRecord, LineRecord, MissedCall};
 use ringback_core::step::{Key, Loaded, LoadedLine, Writes};
 use ringback_core::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
-use std::fs::File;
 use std::path::Path;
 
 /// Keeps everything in `ringback.db` of a data directory. Whoever may read that file may read all of it, with the
@@ -26,7 +25,7 @@ pub struct Sqlite {
     /// None until first needed, and after a commit of unknown outcome.
     index: Option<RunningIndex>,
     /// Frees the directory for others when it goes, after the connection has closed.
-    _lock: File,
+    _lock: open::Lock,
 }
 
 impl std::fmt::Debug for Sqlite {

@@ -18,7 +18,17 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// An opened database. While the lock lives, no other process opens the same directory.
 pub(super) struct Opened {
     pub(super) db: Connection,
-    pub(super) lock: File,
+    pub(super) lock: Lock,
+}
+
+/// The data directory's lock. The system frees it with the process, however it ends.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Frees it at once: closing alone would leave it to a child that was just forked and hasn't closed its copy yet.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
 }
 
 pub(super) fn open(dir: &Path) -> Result<Opened, OpenError> {
@@ -35,13 +45,13 @@ pub(super) fn open(dir: &Path) -> Result<Opened, OpenError> {
     Ok(Opened { db, lock })
 }
 
-/// Makes the directory, for this user alone, and takes its lock. The system frees it with the process, however it ends.
-fn lock(dir: &Path) -> Result<File, OpenError> {
+/// Makes the directory, for this user alone, and takes its lock.
+fn lock(dir: &Path) -> Result<Lock, OpenError> {
     let folder = |source| OpenError::Folder { dir: dir.to_owned(), source };
     make(dir).map_err(folder)?;
     let lock = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK)).map_err(folder)?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok(Lock(lock)),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { dir: dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(folder(source)),
     }
