@@ -1,9 +1,7 @@
 //! What the core is asked and what it answers: steps, requests, replies.
 
 use crate::call::{CallType, CallView, EndReason, Mode};
-use crate::id::{
-    CallId, DeviceId, InvitationId, MissedId, Person, RequestId, SessionId, TurnNo, UserId,
-};
+use crate::id::{CallId, DeviceId, InvitationId, MissedId, Person, RequestId, SessionId, TurnNo, UserId};
 use crate::line::{DeviceConfig, Made, MissedCall};
 use crate::refusal::{Code, Refusal};
 use crate::time::Timestamp;
@@ -75,7 +73,7 @@ pub struct Hello {
 }
 
 /// How a connection names the call that its device is in (L9).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Claim {
     /// By the invitation.
     Invitation(InvitationId),
@@ -114,7 +112,7 @@ pub struct Send {
 }
 
 /// How and how long an invitation rings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ring {
     /// 1 s to `max_timeout`.
     pub timeout: Duration,
@@ -127,7 +125,7 @@ pub struct Ring {
 }
 
 /// Whom a `cancel` means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CancelWhom {
     /// Everyone pending whom this user may cancel, of the turns begun at or before this revision (N2).
     All {
@@ -252,7 +250,7 @@ pub enum Ask {
 }
 
 /// What a request, or a hello, is answered with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reply {
     /// Nothing to say but that it holds.
     Done,
@@ -282,7 +280,7 @@ pub enum Reply {
 pub type Answer = Result<Reply, Refusal>;
 
 /// What a view left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Details {
     /// The view as it stands; its participants are the page asked for, and its `customData` is there.
     pub view: CallView,
@@ -291,7 +289,7 @@ pub struct Details {
 }
 
 /// How things stand for a user, at a connection (N1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Welcome {
     /// The user, by the token's name.
     pub person: Person,
@@ -310,7 +308,7 @@ pub struct Welcome {
 }
 
 /// A user's unhandled missed calls, as one device is shown them (S12, M3, M7).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MissedView {
     /// The line's revision; a device drops a view that isn't newer.
     pub revision: u64,
@@ -321,7 +319,7 @@ pub struct MissedView {
 }
 
 /// One missed call in a [`MissedView`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MissedEntry {
     /// The missed call.
     pub call: MissedCall,

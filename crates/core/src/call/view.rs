@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 
 /// One user's view of one call: never holds what is hidden from that user (L13).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CallView {
     /// The invitation.
     pub invitation: InvitationId,
@@ -47,7 +47,7 @@ pub struct CallView {
 }
 
 /// A turn of the view's own user.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OwnTurn {
     /// Its number.
     pub no: TurnNo,
@@ -70,7 +70,7 @@ pub struct OwnTurn {
 }
 
 /// Another participant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Other {
     /// Who.
     pub person: Person,
@@ -81,7 +81,7 @@ pub struct Other {
 }
 
 /// A turn of another participant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OtherTurn {
     /// Its number.
     pub no: TurnNo,

@@ -28,7 +28,7 @@ pub struct Config {
 }
 
 /// One thing that the machine is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Input {
     /// The app is there: clicks that came before are delivered now (D3).
     Init {
@@ -73,7 +73,7 @@ pub enum Input {
 }
 
 /// What the server says, decoded. Moments in views are on this device's clock: what is left is added to the local now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Frame {
     /// The hello was taken.
     Welcome {
@@ -106,7 +106,7 @@ pub enum Frame {
 }
 
 /// What a request was answered with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Answered {
     /// An answer of the core.
     Core(Reply),
@@ -199,27 +199,70 @@ impl fmt::Debug for Secret {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // the variants and fields are the wire's, where each is described
 pub enum Ask {
-    Send { invitees: Vec<UserId>, call_type: CallType, custom_data: Arc<str>, call_id: Option<CallId>, ring: Ring },
-    Invite { invitation: InvitationId, invitees: Vec<UserId>, ring: Ring },
-    Ringing { invitation: InvitationId, turn: TurnNo },
+    Send {
+        invitees: Vec<UserId>,
+        call_type: CallType,
+        custom_data: Arc<str>,
+        call_id: Option<CallId>,
+        ring: Ring,
+    },
+    Invite {
+        invitation: InvitationId,
+        invitees: Vec<UserId>,
+        ring: Ring,
+    },
+    Ringing {
+        invitation: InvitationId,
+        turn: TurnNo,
+    },
     /// `turn` may be left out by the app: the turn that rings.
-    Accept { invitation: InvitationId, turn: Option<TurnNo> },
+    Accept {
+        invitation: InvitationId,
+        turn: Option<TurnNo>,
+    },
     /// `turn` may be left out by the app: the turn that rings.
-    Reject { invitation: InvitationId, turn: Option<TurnNo>, busy: bool },
+    Reject {
+        invitation: InvitationId,
+        turn: Option<TurnNo>,
+        busy: bool,
+    },
     /// `whom` may be left out by the app: everyone, as this device sees the call.
-    Cancel { invitation: InvitationId, whom: Option<CancelWhom> },
-    Join { invitation: InvitationId },
-    Leave { invitation: InvitationId },
-    End { invitation: InvitationId },
+    Cancel {
+        invitation: InvitationId,
+        whom: Option<CancelWhom>,
+    },
+    Join {
+        invitation: InvitationId,
+    },
+    Leave {
+        invitation: InvitationId,
+    },
+    End {
+        invitation: InvitationId,
+    },
     DialBack(Box<DialBack>),
     Click(Box<MissedRef>),
-    Dismiss { missed: MissedId, notification: bool },
+    Dismiss {
+        missed: MissedId,
+        notification: bool,
+    },
     Block(UserId),
     Unblock(UserId),
-    DoNotDisturb { lasts: Option<Duration>, let_through: Vec<UserId> },
-    Fetch { invitation: InvitationId, offset: usize },
-    MissedCalls { offset: usize },
-    History { before: Option<Arc<str>>, limit: Option<u32> },
+    DoNotDisturb {
+        lasts: Option<Duration>,
+        let_through: Vec<UserId>,
+    },
+    Fetch {
+        invitation: InvitationId,
+        offset: usize,
+    },
+    MissedCalls {
+        offset: usize,
+    },
+    History {
+        before: Option<u64>,
+        limit: Option<u32>,
+    },
     UpdateToken(Secret),
     Uninit,
 }
@@ -332,7 +375,7 @@ pub enum Action {
 }
 
 /// A notification to show, or to replace the one of the same key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Show {
     /// Its tag.
     pub key: Key,
@@ -353,7 +396,7 @@ pub struct Show {
 }
 
 /// A ring to show.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ringing {
     /// The call.
     pub invitation: InvitationId,
@@ -372,7 +415,7 @@ pub struct Ringing {
 }
 
 /// One thing for the shell to do, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Output {
     /// Say hello: token and config are the shell's.
     Hello {
@@ -421,7 +464,7 @@ pub enum Output {
 }
 
 /// Which invitation an event is about: its last, optional parameter (§3).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct About {
     /// The invitation.
     pub invitation: InvitationId,
@@ -451,7 +494,7 @@ pub enum Elsewhere {
 }
 
 /// What the app is told: S1 to S13, each with its parameters in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // the fields are the parameters that the spec's table names
 pub enum Event {
     /// S1.

@@ -40,7 +40,7 @@ pub struct DeviceConfig {
 }
 
 /// Do-not-disturb: until when, and who gets through all the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DoNotDisturb {
     /// It holds before this moment.
     pub until: Timestamp,
@@ -60,7 +60,7 @@ pub struct Remembered {
 }
 
 /// The answers that are remembered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Made {
     /// `send` or `invite`: the invitation, and who could not be invited.
     Invited {
@@ -97,7 +97,7 @@ pub enum Made {
 }
 
 /// One missed call that nobody has handled yet (M1 to M4).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MissedCall {
     /// The turn.
     pub id: MissedId,
