@@ -165,10 +165,12 @@ impl Session {
             } else if group.fresh {
                 let sound = group.loud && self.sound(&group.missed.caller.id);
                 self.show(group, sound);
-            } else if on.is_some_and(|at| !group.is(&self.keep.shown[at])) {
-                self.show(group, false);
-            } else if on.is_none() && back.contains(&group.key) && !self.handling(&group.key) {
-                self.show(group, false);
+            } else {
+                let changed = on.is_some_and(|at| !group.is(&self.keep.shown[at]));
+                let returns = on.is_none() && back.contains(&group.key) && !self.handling(&group.key);
+                if changed || returns {
+                    self.show(group, false);
+                }
             }
         }
         let at = groups.iter().map(|g| g.at).max().unwrap_or_default();
