@@ -1,0 +1,189 @@
+//! A small client for tests: it speaks the wire by hand, keeps what it wasn't asked for, and never waits for ever.
+#![allow(dead_code)] // each test program uses a part of it
+
+use futures_util::{SinkExt, StreamExt};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// What the server under test takes tokens by (HS256).
+pub const SECRET: &str = "a secret for tests alone, of 32+ bytes";
+/// How long a test waits for anything before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The wall clock, in ms since 1970.
+#[allow(clippy::disallowed_methods)] // tokens are judged by the wall clock
+pub fn wall_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
+}
+
+/// A good token for a user, whose name is the id with a capital.
+pub fn token(user: &str) -> String {
+    let mut name = user.to_owned();
+    name[..1].make_ascii_uppercase();
+    let claims = json!({"sub": user, "name": name, "exp": wall_ms() / 1000 + 3600});
+    sign(&claims, SECRET)
+}
+
+/// A token that says anything, signed with any secret.
+pub fn sign(claims: &Value, secret: &str) -> String {
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+}
+
+/// A device's hello: advanced, with everything at its default; `more` is put over it.
+pub fn hello(user: &str, device: &str, more: Value) -> Value {
+    let mut hello = json!({
+        "type": "hello", "protocol": 1, "token": token(user),
+        "device": {"id": device, "platform": "web", "sdk": "0.1.0"},
+        "config": {
+            "missed_call": {
+                "enabled": true, "enable_dial_back": true,
+                "reasons": ["no_answer", "cancelled", "busy", "do_not_disturb", "unreachable"],
+            },
+            "in_calling": {"can_inviting_in_calling": false, "only_initiator_can_invite": false},
+            "end_call_when_initiator_leave": false, "call_waiting": false,
+        },
+        "holds": [],
+    });
+    for (field, value) in more.as_object().into_iter().flatten() {
+        hello[field] = value.clone();
+    }
+    hello
+}
+
+/// The connection is closed; with the server's `bye`, if it said one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gone(pub Option<Value>);
+
+/// One connection.
+#[derive(Debug)]
+pub struct Client {
+    socket: WebSocketStream<TcpStream>,
+    /// What came while something else was awaited.
+    waiting: VecDeque<Value>,
+    bye: Option<Value>,
+    requests: u64,
+    /// The frames of the handshake, from `welcome` to `synced`.
+    pub opening: Vec<Value>,
+}
+
+impl Client {
+    /// Opens the WebSocket and says nothing yet.
+    pub async fn open(at: SocketAddr) -> Result<Self, Gone> {
+        let stream = TcpStream::connect(at).await.map_err(|_| Gone(None))?;
+        stream.set_nodelay(true).map_err(|_| Gone(None))?;
+        let opened = tokio_tungstenite::client_async(format!("ws://{at}/ws"), stream);
+        let opened = tokio::time::timeout(PATIENCE, opened).await.expect("the server answers the upgrade");
+        let (socket, _) = opened.map_err(|_| Gone(None))?;
+        Ok(Self { socket, waiting: VecDeque::new(), bye: None, requests: 0, opening: Vec::new() })
+    }
+
+    /// Connects a device as a good one does, up to `synced`.
+    pub async fn connect(at: SocketAddr, user: &str, device: &str, more: Value) -> Result<Self, Gone> {
+        let mut client = Self::open(at).await?;
+        client.say(&hello(user, device, more)).await?;
+        loop {
+            let frame = client.next().await?;
+            let synced = frame["type"] == "synced";
+            client.opening.push(frame);
+            if synced {
+                return Ok(client);
+            }
+        }
+    }
+
+    /// Sends a frame.
+    pub async fn say(&mut self, frame: &Value) -> Result<(), Gone> {
+        self.say_text(&frame.to_string()).await
+    }
+
+    /// Sends any text.
+    pub async fn say_text(&mut self, text: &str) -> Result<(), Gone> {
+        let sent = self.socket.send(Message::text(text)).await;
+        sent.map_err(|_| Gone(self.bye.clone()))
+    }
+
+    /// The next frame, whatever it is.
+    pub async fn next(&mut self) -> Result<Value, Gone> {
+        match self.waiting.pop_front() {
+            Some(frame) => Ok(frame),
+            None => tokio::time::timeout(PATIENCE, self.read()).await.expect("a frame comes in time"),
+        }
+    }
+
+    /// The next frame if one comes within `time`.
+    pub async fn next_within(&mut self, time: Duration) -> Result<Option<Value>, Gone> {
+        match self.waiting.pop_front() {
+            Some(frame) => Ok(Some(frame)),
+            None => tokio::time::timeout(time, self.read()).await.map_or(Ok(None), |frame| frame.map(Some)),
+        }
+    }
+
+    /// Waits for the frame that `is` it; those before it stay for [`Client::next`].
+    pub async fn until(&mut self, what: &str, is: impl Fn(&Value) -> bool) -> Result<Value, Gone> {
+        if let Some(at) = self.waiting.iter().position(&is) {
+            return Ok(self.waiting.remove(at).unwrap());
+        }
+        let waited = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let frame = self.read().await?;
+                if is(&frame) {
+                    return Ok(frame);
+                }
+                self.waiting.push_back(frame);
+            }
+        });
+        waited.await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    }
+
+    /// The next request's frame, with an id of its own.
+    pub fn ask(&mut self, kind: &str, fields: Value) -> Value {
+        self.requests += 1;
+        let mut frame = fields;
+        frame["type"] = kind.into();
+        frame["id"] = format!("r-{}-{}", wall_ms(), self.requests).into();
+        frame
+    }
+
+    /// Asks for something and waits for its answer: `ok`, or `error`.
+    pub async fn request(&mut self, kind: &str, fields: Value) -> Result<Result<Value, Value>, Gone> {
+        let frame = self.ask(kind, fields);
+        self.repeat(&frame).await
+    }
+
+    /// Sends a request's frame, for the first time or again, and waits for its answer.
+    pub async fn repeat(&mut self, frame: &Value) -> Result<Result<Value, Value>, Gone> {
+        self.say(frame).await?;
+        let answers = |reply: &Value| reply["type"] == "reply" && reply["id"] == frame["id"];
+        let mut reply = self.until(&format!("the answer to {frame}"), answers).await?;
+        Ok(match reply.get_mut("error").map(Value::take) {
+            Some(error) if !error.is_null() => Err(error),
+            _ => Ok(reply["ok"].take()),
+        })
+    }
+
+    /// Closes the connection as a vanished device does: without a word.
+    pub fn vanish(self) {}
+
+    async fn read(&mut self) -> Result<Value, Gone> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    let frame: Value = serde_json::from_str(&text).expect("the server sends JSON");
+                    if frame["type"] == "bye" {
+                        self.bye = Some(frame);
+                        continue;
+                    }
+                    return Ok(frame);
+                }
+                Some(Ok(_)) => {} // pings are answered by the library
+                Some(Err(_)) | None => return Err(Gone(self.bye.clone())),
+            }
+        }
+    }
+}
