@@ -21,7 +21,7 @@ pub enum Key {
 }
 
 /// Who asks: the user of a checked token, on one device, in one session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Actor {
     /// The user.
     pub user: UserId,
@@ -32,7 +32,7 @@ pub struct Actor {
 }
 
 /// One thing to decide (K2).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
     /// A device connected, and is shown how things stand (G6, N1).
     Hello(Box<Hello>),
@@ -54,7 +54,7 @@ pub enum Step {
 }
 
 /// A connection's first words, its token already checked (K6).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Hello {
     /// Who.
     pub by: Actor,
@@ -84,7 +84,7 @@ pub enum Claim {
 }
 
 /// Someone to be invited.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Invitee {
     /// Who.
     pub user: UserId,
@@ -93,7 +93,7 @@ pub struct Invitee {
 }
 
 /// What is asked by `send`, and by a dial-back's new invitation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Send {
     /// Who is invited: 1 to `invitees`, without repeats and without the sender.
     pub invitees: Vec<Invitee>,
@@ -144,7 +144,7 @@ pub enum CancelWhom {
 }
 
 /// A request (§3).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Ask {
     /// Invites users to a new call; on a device in a call, `Invite` into that one.
     Send(Send),
@@ -332,7 +332,7 @@ pub struct MissedEntry {
 }
 
 /// What leaves when a batch is durable: to one session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Output {
     /// The answer to a step; a hello's opens the session.
     Reply {
@@ -365,7 +365,7 @@ pub enum Output {
 }
 
 /// Something that happened, for the log and later for webhooks; derived from a step's change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Fact {
     /// A turn began.
     Invited {
@@ -417,7 +417,7 @@ pub enum Fact {
 }
 
 /// A batch's rows, written in one transaction (G2, G3).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Writes {
     /// Calls that are new or changed.
     pub calls: Vec<crate::call::CallRecord>,
@@ -445,7 +445,7 @@ impl Writes {
 }
 
 /// What a store gives back for keys (G2).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Loaded {
     /// Each call asked for, or that there is none.
     pub calls: Vec<(InvitationId, Option<crate::call::CallRecord>)>,
@@ -454,7 +454,7 @@ pub struct Loaded {
 }
 
 /// A line as a store gives it back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LoadedLine {
     /// Whose.
     pub user: UserId,

@@ -139,7 +139,7 @@ pub struct Asked {
 }
 
 /// One participant's being invited, or joining, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TurnRecord {
     /// Its number among the participant's own.
     pub no: TurnNo,
@@ -178,7 +178,7 @@ pub struct TurnRecord {
 }
 
 /// One user of an invitation: the initiator or an invitee.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ParticipantRecord {
     /// Who, and their token's name as last known when they came in.
     pub person: Person,
@@ -192,7 +192,7 @@ pub struct ParticipantRecord {
 }
 
 /// One invitation (K8).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CallRecord {
     /// Its id.
     pub id: InvitationId,

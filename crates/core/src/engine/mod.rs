@@ -14,7 +14,7 @@ use crate::call::{Call, CallRecord};
 use crate::id::InvitationId;
 use crate::limits::Limits;
 use crate::line::Line;
-use crate::step::{Fact, Key, Loaded, Output, Step, Writes};
+use crate::step::{Actor, Fact, Key, Loaded, Output, Step, Writes};
 use crate::time::Timestamp;
 use crate::world::World;
 use batch::Batch;
@@ -130,6 +130,31 @@ impl Engine {
             self.inbox.push_back(Step::Restarted(id));
         }
         self.forget_idle(self.world.calls.keys().copied().map(Key::Call).collect());
+    }
+
+    /// Goes on between two batches where another engine left off, over the same store and the same open sessions:
+    /// nobody was away, so no grace begins anew. A model's every step starts here.
+    #[must_use]
+    pub fn resuming(mut self, running: Vec<CallRecord>, sessions: impl IntoIterator<Item = Actor>) -> Self {
+        for record in running {
+            self.admit(record.id, Some(record));
+        }
+        for by in sessions {
+            self.world.sessions.entry(by.user).or_default().insert(by.device, by.session);
+        }
+        self.forget_idle(self.world.calls.keys().copied().map(Key::Call).collect());
+        self
+    }
+
+    /// The open sessions, by user and device.
+    pub fn sessions(&self) -> impl Iterator<Item = Actor> {
+        self.world.sessions.iter().flat_map(|(user, sessions)| {
+            sessions.iter().map(|(device, session)| Actor {
+                user: user.clone(),
+                device: device.clone(),
+                session: *session,
+            })
+        })
     }
 
     /// Queues a step. The driver bounds how many wait ([`Engine::waiting`]).

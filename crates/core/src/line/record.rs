@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One installation of the app, as it last registered (C14, V1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DeviceRecord {
     /// `web`, `android`, `ios`, `linux`, …; at most 32 characters.
     pub platform: Arc<str>,
@@ -25,7 +25,7 @@ pub struct DeviceRecord {
 }
 
 /// C2, C3, C4, C8 and C11 of a device (C14).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DeviceConfig {
     /// C2.
     pub missed_enabled: bool,
@@ -49,7 +49,7 @@ pub struct DoNotDisturb {
 }
 
 /// What a request made, so that its repeat answers the same (N2).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Remembered {
     /// The device that asked.
     pub device: DeviceId,
@@ -128,7 +128,7 @@ pub struct MissedCall {
 }
 
 /// One user (K1, K8). The missed calls are rows of their own in the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LineRecord {
     /// Who, by the name of the newest token seen.
     pub person: Person,
@@ -162,7 +162,7 @@ impl LineRecord {
 }
 
 /// One line of a user's history: a turn that ended, or for the initiator the whole invitation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HistoryRecord {
     /// Whose history.
     pub user: UserId,
