@@ -2,6 +2,8 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -30,6 +32,22 @@ impl Shell {
     pub(crate) fn built(&self, program: &str) -> PathBuf {
         let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
         self.root.join(target).join("debug").join(program)
+    }
+
+    /// The files of a folder whose names end so, sorted, as paths from the root.
+    pub(crate) fn files(&self, folder: &str, end: &str) -> Result<Vec<String>> {
+        let entries =
+            fs::read_dir(self.path(folder)).with_context(|| format!("{folder} can't be read"))?;
+        let names: Vec<String> = entries
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<io::Result<_>>()?;
+        let mut files: Vec<String> = names
+            .iter()
+            .filter(|name| name.ends_with(end))
+            .map(|name| format!("{folder}/{name}"))
+            .collect();
+        files.sort();
+        Ok(files)
     }
 
     /// A program to run at the root.

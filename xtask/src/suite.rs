@@ -170,7 +170,8 @@ fn deny(shell: &Shell) -> Result<()> {
 fn browser(shell: &Shell) -> Result<()> {
     shell
         .cargo("build --quiet --locked --package ringback --package ringback-test-notifications")?;
-    let tests = "exec node --test --test-concurrency=1 tests/browser/";
+    let tests = shell.files("tests/browser", ".test.js")?.join(" ");
+    let tests = format!("exec node --test --test-concurrency=1 {tests}");
     // Root makes a network namespace as it is; others need a user namespace around it.
     let mut command = if let Some(flag) = ["-n", "-rn"]
         .into_iter()
@@ -181,7 +182,7 @@ fn browser(shell: &Shell) -> Result<()> {
         command
     } else {
         let mut command = shell.command("sh");
-        command.args(["-c", tests]);
+        command.args(["-c", &tests]);
         command
     };
     if let Some(browser) = needs::browser() {

@@ -1,0 +1,115 @@
+/** What one person sees and clicks on the demo page, in one tab. Its markup is named here and nowhere else. */
+
+/** How long the page may take to show what it will show. */
+const PATIENCE_MS = 30_000;
+
+export class Person {
+  /**
+   * @param {string} name
+   * @param {import("playwright-core").Page} page
+   * @param {import("./browser.js").Profile} profile
+   */
+  constructor(name, page, profile) {
+    this.name = name;
+    this.page = page;
+    this.profile = profile;
+    /** What the page said on its console. @type {string[]} */
+    this.said = [];
+    page.setDefaultTimeout(PATIENCE_MS);
+    page.on("console", (message) => this.said.push(`${message.type()}: ${message.text()}`));
+    page.on("pageerror", (error) => this.said.push(`uncaught: ${error.stack ?? error.message}`));
+  }
+
+  get desktop() {
+    return this.profile.desktop;
+  }
+
+  /** Waits until the page shows an element, with this text if one is given. @param {string} selector @param {string | RegExp} [text] */
+  async shows(selector, text) {
+    await this.page.locator(selector, text === undefined ? {} : { hasText: text }).first().waitFor();
+  }
+
+  /** Waits until the page no longer shows an element. @param {string} selector */
+  async hides(selector) {
+    await this.page.locator(selector).first().waitFor({ state: "hidden" });
+  }
+
+  async connected() {
+    await this.shows("#connection", /^connected$/);
+  }
+
+  /**
+   * Calls people, and nobody else.
+   * @param {string[]} users
+   * @param {{ video?: boolean, seconds?: number }} [options] `seconds`: how long it rings
+   */
+  async call(users, { video = false, seconds = 30 } = {}) {
+    const boxes = this.page.locator("input[type=checkbox][data-user]");
+    await boxes.first().waitFor();
+    for (const box of await boxes.all()) {
+      await box.setChecked(users.includes((await box.getAttribute("data-user")) ?? ""));
+    }
+    await this.page.locator("#timeout").fill(String(seconds));
+    await this.page.locator(video ? "#call-video" : "#call-voice").click();
+  }
+
+  /** Waits for a ring, from this caller if one is named. @param {string | RegExp} [caller] */
+  async rings(caller) {
+    await this.shows("#incoming [data-ring] .caller", caller);
+  }
+
+  async silent() {
+    await this.hides("#incoming [data-ring]");
+  }
+
+  /** Accepts what rings. */
+  async accept() {
+    await this.page.locator("#incoming [data-ring] button.accept").first().click();
+  }
+
+  async decline() {
+    await this.page.locator("#incoming [data-ring] button.decline").first().click();
+  }
+
+  async hangUp() {
+    await this.page.locator("#hang-up").click();
+  }
+
+  async cancel() {
+    await this.page.locator("#cancel").click();
+  }
+
+  async end() {
+    await this.page.locator("#end").click();
+  }
+
+  /** Waits until somebody is seen in a state, in the call of this page. @param {string} user @param {string} [state] */
+  async sees(user, state = "accepted") {
+    await this.shows(`#call .participants li[data-user="${user}"][data-state="${state}"]`);
+  }
+
+  /** Waits until so many missed calls are listed as unhandled. @param {number} count */
+  async missed(count) {
+    await this.shows("#missed-count", new RegExp(`^${count}$`));
+  }
+
+  /** Waits until a callback fired, as the page's log has it. @param {string} event @param {string | RegExp} [parameters] */
+  async heard(event, parameters) {
+    await this.shows(`#log li[data-event="${event}"]`, parameters);
+  }
+
+  /** How often a callback has fired so far. @param {string} event */
+  async times(event) {
+    return this.page.locator(`#log li[data-event="${event}"]`).count();
+  }
+
+  async close() {
+    await this.page.close();
+  }
+
+  /** What there is to know when a story failed. */
+  async report() {
+    const text = await this.page.locator("body").innerText({ timeout: 1000 }).catch((error) => String(error.message));
+    return [`— ${this.name}'s page`, text, ...this.said.slice(-30), `— ${this.name}'s desktop`, this.desktop.report()].join("\n");
+  }
+}
