@@ -34,12 +34,7 @@ const fn tool(command: &'static str, package: &'static str) -> Tool {
 }
 
 const DENY: &str = "0.20.2";
-const BROWSERS: [&str; 4] = [
-    "google-chrome-stable",
-    "google-chrome",
-    "chromium",
-    "chromium-browser",
-];
+const BROWSERS: [&str; 4] = ["google-chrome-stable", "google-chrome", "chromium", "chromium-browser"];
 const LOWEST_NODE: u32 = 20;
 
 impl Need {
@@ -99,9 +94,7 @@ pub(crate) fn provide(shell: &Shell, needs: &[Need]) -> Result<()> {
 
 /// The browser that the tests drive: `CHROMIUM`, else the first one found.
 pub(crate) fn browser() -> Option<PathBuf> {
-    std::env::var_os("CHROMIUM")
-        .map(PathBuf::from)
-        .or_else(|| shell::find(&BROWSERS))
+    std::env::var_os("CHROMIUM").map(PathBuf::from).or_else(|| shell::find(&BROWSERS))
 }
 
 /// Where `cargo-deny` is: in `PATH`, else as built by us.
@@ -118,46 +111,29 @@ fn install(shell: &Shell, distribution: &str, packages: &[&str]) -> Result<()> {
     let apt = shell::find(&["apt-get"]).is_some();
     if !root || !apt {
         let how = match apt {
-            true => format!(
-                "sudo apt-get update && sudo apt-get install --no-install-recommends {list}"
-            ),
+            true => format!("sudo apt-get update && sudo apt-get install --no-install-recommends {list}"),
             false => format!("install what Debian ({distribution} may differ) calls: {list}"),
         };
-        bail!(
-            "the tests need programs that are not here, and this user may not install them\n{how}"
-        );
+        bail!("the tests need programs that are not here, and this user may not install them\n{how}");
     }
     println!("installing {list}");
     shell.run("apt-get", "update -qq")?;
     let mut command = shell.command("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
-        .args(["install", "-y", "-qq", "--no-install-recommends"])
-        .args(packages);
+    command.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
     shell::run(&mut command)
 }
 
 /// Checks Node's version, and installs the locked npm packages unless they are the installed ones.
 fn node(shell: &Shell) -> Result<()> {
-    let version = shell
-        .command("node")
-        .arg("--version")
-        .output()
-        .context("`node --version` could not be started")?;
+    let version = shell.command("node").arg("--version").output().context("`node --version` could not be started")?;
     let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
-    let major = version
-        .trim_start_matches('v')
-        .split('.')
-        .next()
-        .and_then(|major| major.parse::<u32>().ok());
+    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
     if major.is_none_or(|major| major < LOWEST_NODE) {
-        bail!(
-            "the tests need Node.js {LOWEST_NODE} or newer, and `node --version` says `{version}`"
-        );
+        bail!("the tests need Node.js {LOWEST_NODE} or newer, and `node --version` says `{version}`");
     }
     let locked = fs::metadata(shell.path("package-lock.json")).and_then(|file| file.modified())?;
-    let installed = fs::metadata(shell.path("node_modules/.package-lock.json"))
-        .and_then(|file| file.modified());
+    let installed = fs::metadata(shell.path("node_modules/.package-lock.json")).and_then(|file| file.modified());
     if installed.is_ok_and(|installed| installed >= locked) {
         return Ok(());
     }

@@ -18,9 +18,7 @@ impl Shell {
     /// Finds the root from where this crate was built.
     pub(crate) fn at_the_root() -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        Self {
-            root: here.parent().unwrap_or(here).to_owned(),
-        }
+        Self { root: here.parent().unwrap_or(here).to_owned() }
     }
 
     /// A path inside the tree.
@@ -36,16 +34,11 @@ impl Shell {
 
     /// The files of a folder whose names end so, sorted, as paths from the root.
     pub(crate) fn files(&self, folder: &str, end: &str) -> Result<Vec<String>> {
-        let entries =
-            fs::read_dir(self.path(folder)).with_context(|| format!("{folder} can't be read"))?;
-        let names: Vec<String> = entries
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-            .collect::<io::Result<_>>()?;
-        let mut files: Vec<String> = names
-            .iter()
-            .filter(|name| name.ends_with(end))
-            .map(|name| format!("{folder}/{name}"))
-            .collect();
+        let entries = fs::read_dir(self.path(folder)).with_context(|| format!("{folder} can't be read"))?;
+        let names: Vec<String> =
+            entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect::<io::Result<_>>()?;
+        let mut files: Vec<String> =
+            names.iter().filter(|name| name.ends_with(end)).map(|name| format!("{folder}/{name}")).collect();
         files.sort();
         Ok(files)
     }
@@ -74,9 +67,7 @@ impl Shell {
 /// Runs a command to its end, its output shown as it comes; an exit code other than 0 is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
-    let status = command
-        .status()
-        .with_context(|| format!("`{shown}` could not be started"))?;
+    let status = command.status().with_context(|| format!("`{shown}` could not be started"))?;
     if !status.success() {
         bail!("`{shown}` failed ({status})");
     }
@@ -97,17 +88,10 @@ pub(crate) fn succeeds(program: &str, args: &[&str]) -> bool {
 /// The first of `names` that `PATH` has, as a path.
 pub(crate) fn find(names: &[&str]) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    names.iter().find_map(|name| {
-        env::split_paths(&path)
-            .map(|folder| folder.join(name))
-            .find(|file| file.is_file())
-    })
+    names.iter().find_map(|name| env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()))
 }
 
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(OsStr::to_string_lossy)
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }

@@ -19,19 +19,12 @@ struct Step {
 
 /// Quickest first, so that what is wrong shows early.
 const STEPS: &[Step] = &[
-    Step {
-        name: "fmt",
-        shows: "the code is formatted",
-        needs: &[],
-        run: |shell| shell.cargo("fmt --all --check"),
-    },
+    Step { name: "fmt", shows: "the code is formatted", needs: &[], run: |shell| shell.cargo("fmt --all --check") },
     Step {
         name: "lint",
         shows: "clippy has nothing to say",
         needs: &[Need::Compiler],
-        run: |shell| {
-            shell.cargo("clippy --quiet --workspace --all-targets --locked -- -D warnings")
-        },
+        run: |shell| shell.cargo("clippy --quiet --workspace --all-targets --locked -- -D warnings"),
     },
     Step {
         name: "doc",
@@ -57,12 +50,7 @@ const STEPS: &[Step] = &[
         needs: &[Need::Compiler, Need::Deny],
         run: deny,
     },
-    Step {
-        name: "spec",
-        shows: "each built clause of the spec is cited by a test",
-        needs: &[],
-        run: spec::check,
-    },
+    Step { name: "spec", shows: "each built clause of the spec is cited by a test", needs: &[], run: spec::check },
 ];
 
 /// Runs the steps that the arguments choose, and stops at the first that fails.
@@ -79,17 +67,10 @@ pub(crate) fn test(shell: &Shell, args: &[String]) -> Result<()> {
             needs.push(*need);
         }
     }
-    let mut took = vec![(
-        "needs",
-        timed("needs", "what the tests need is here", || {
-            needs::provide(shell, &needs)
-        })?,
-    )];
+    let mut took = vec![("needs", timed("needs", "what the tests need is here", || needs::provide(shell, &needs))?)];
     for step in &steps {
         let time = timed(step.name, step.shows, || (step.run)(shell));
-        let time = time.with_context(|| {
-            format!("`{}` failed; alone: cargo xtask test --only {0}", step.name)
-        })?;
+        let time = time.with_context(|| format!("`{}` failed; alone: cargo xtask test --only {0}", step.name))?;
         took.push((step.name, time));
     }
     let all: Duration = took.iter().map(|(_, time)| *time).sum();
@@ -106,28 +87,19 @@ fn chosen(args: &[String]) -> Result<Option<Vec<&'static Step>>> {
     let mut steps: Vec<&Step> = STEPS.iter().collect();
     let mut args = args.iter();
     while let Some(arg) = args.next() {
-        let (flag, value) = arg
-            .split_once('=')
-            .map_or((arg.as_str(), None), |(flag, value)| (flag, Some(value)));
+        let (flag, value) = arg.split_once('=').map_or((arg.as_str(), None), |(flag, value)| (flag, Some(value)));
         if flag == "--list" {
             return Ok(None);
         }
         let only = match flag {
             "--only" => true,
             "--skip" => false,
-            other => bail!(
-                "`cargo xtask test` knows --list, --only STEPS and --skip STEPS, and not `{other}`"
-            ),
+            other => bail!("`cargo xtask test` knows --list, --only STEPS and --skip STEPS, and not `{other}`"),
         };
         let names = value.or_else(|| args.next().map(String::as_str));
-        let names: Vec<&str> = names
-            .with_context(|| format!("{flag} wants names of steps, as in {flag} lint,test"))?
-            .split(',')
-            .collect();
-        if let Some(unknown) = names
-            .iter()
-            .find(|name| STEPS.iter().all(|step| step.name != **name))
-        {
+        let names: Vec<&str> =
+            names.with_context(|| format!("{flag} wants names of steps, as in {flag} lint,test"))?.split(',').collect();
+        if let Some(unknown) = names.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
             bail!("there is no step `{unknown}`; `cargo xtask test --list` has them");
         }
         steps.retain(|step| names.contains(&step.name) == only);
@@ -136,10 +108,7 @@ fn chosen(args: &[String]) -> Result<Option<Vec<&'static Step>>> {
 }
 
 /// Runs a step between two lines that say what it is and how long it took.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a chore's time is for people to read; nothing is decided by it"
-)]
+#[expect(clippy::disallowed_methods, reason = "a chore's time is for people to read; nothing is decided by it")]
 fn timed(name: &str, shows: &str, run: impl FnOnce() -> Result<()>) -> Result<Duration> {
     println!("\n── {name}: {shows}");
     let begun = Instant::now();
@@ -168,31 +137,25 @@ fn deny(shell: &Shell) -> Result<()> {
 
 /// Runs the browser tests where nothing but loopback can be reached, if this user may make such a place.
 fn browser(shell: &Shell) -> Result<()> {
-    shell
-        .cargo("build --quiet --locked --package ringback --package ringback-test-notifications")?;
+    shell.cargo("build --quiet --locked --package ringback --package ringback-test-notifications")?;
     let tests = shell.files("tests/browser", ".test.js")?.join(" ");
     let tests = format!("exec node --test --test-concurrency=1 {tests}");
     // Root makes a network namespace as it is; others need a user namespace around it.
-    let mut command = if let Some(flag) = ["-n", "-rn"]
-        .into_iter()
-        .find(|flag| shell::succeeds("unshare", &[flag, "true"]))
-    {
-        let mut command = shell.command("unshare");
-        command.args([flag, "sh", "-c", &format!("ip link set lo up && {tests}")]);
-        command
-    } else {
-        let mut command = shell.command("sh");
-        command.args(["-c", &tests]);
-        command
-    };
+    let mut command =
+        if let Some(flag) = ["-n", "-rn"].into_iter().find(|flag| shell::succeeds("unshare", &[flag, "true"])) {
+            let mut command = shell.command("unshare");
+            command.args([flag, "sh", "-c", &format!("ip link set lo up && {tests}")]);
+            command
+        } else {
+            let mut command = shell.command("sh");
+            command.args(["-c", &tests]);
+            command
+        };
     if let Some(browser) = needs::browser() {
         command.env("CHROMIUM", browser);
     }
     command.env("TEST_RINGBACK", shell.built("ringback"));
-    command.env(
-        "TEST_NOTIFICATIONS",
-        shell.built("ringback-test-notifications"),
-    );
+    command.env("TEST_NOTIFICATIONS", shell.built("ringback-test-notifications"));
     shell::run(&mut command)
 }
 
@@ -202,11 +165,7 @@ mod tests {
 
     fn names(args: &str) -> Result<Vec<&'static str>> {
         let args: Vec<String> = args.split_whitespace().map(str::to_owned).collect();
-        Ok(chosen(&args)?
-            .unwrap_or_default()
-            .iter()
-            .map(|step| step.name)
-            .collect())
+        Ok(chosen(&args)?.unwrap_or_default().iter().map(|step| step.name).collect())
     }
 
     #[test]

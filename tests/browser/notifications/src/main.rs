@@ -50,22 +50,10 @@ enum Event<'a> {
 }
 
 /// The arguments of `Notify`: app, replaces, icon, title, body, actions, hints, time-out.
-type Notify = (
-    String,
-    u32,
-    String,
-    String,
-    String,
-    Vec<String>,
-    HashMap<String, OwnedVariant>,
-    i32,
-);
+type Notify = (String, u32, String, String, String, Vec<String>, HashMap<String, OwnedVariant>, i32);
 
 impl<'a> Event<'a> {
-    fn notify(
-        id: u32,
-        (app, replaces, _icon, title, body, actions, hints, timeout_ms): &'a Notify,
-    ) -> Self {
+    fn notify(id: u32, (app, replaces, _icon, title, body, actions, hints, timeout_ms): &'a Notify) -> Self {
         Self::Notify {
             id,
             replaces: *replaces,
@@ -73,13 +61,8 @@ impl<'a> Event<'a> {
             title,
             body,
             actions: actions.chunks(2).collect(),
-            silent: hints
-                .get("suppress-sound")
-                .and_then(|hint| hint.downcast_ref::<bool>().ok())
-                .unwrap_or(false),
-            urgency: hints
-                .get("urgency")
-                .and_then(|hint| hint.downcast_ref::<u8>().ok()),
+            silent: hints.get("suppress-sound").and_then(|hint| hint.downcast_ref::<bool>().ok()).unwrap_or(false),
+            urgency: hints.get("urgency").and_then(|hint| hint.downcast_ref::<u8>().ok()),
             timeout_ms: *timeout_ms,
         }
     }
@@ -98,11 +81,7 @@ async fn main() -> Result<()> {
 fn tell(event: &Event<'_>) {
     let mut out = std::io::stdout().lock();
     let written = serde_json::to_writer(&mut out, event).map_err(std::io::Error::from);
-    if written
-        .and_then(|()| writeln!(out))
-        .and_then(|()| out.flush())
-        .is_err()
-    {
+    if written.and_then(|()| writeln!(out)).and_then(|()| out.flush()).is_err() {
         std::process::exit(0);
     }
 }

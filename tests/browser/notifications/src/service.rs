@@ -32,29 +32,14 @@ struct Service {
 #[zbus::interface(name = "org.freedesktop.Notifications")]
 impl Service {
     fn get_capabilities(&self) -> Vec<&'static str> {
-        vec![
-            "actions",
-            "body",
-            "body-markup",
-            "body-hyperlinks",
-            "persistence",
-            "sound",
-        ]
+        vec!["actions", "body", "body-markup", "body-hyperlinks", "persistence", "sound"]
     }
 
     fn get_server_information(&self) -> (&'static str, &'static str, &'static str, &'static str) {
-        (
-            "ringback-test-notifications",
-            "Ringback",
-            env!("CARGO_PKG_VERSION"),
-            "1.2",
-        )
+        ("ringback-test-notifications", "Ringback", env!("CARGO_PKG_VERSION"), "1.2")
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the interface of the specification"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "the interface of the specification")]
     fn notify(
         &mut self,
         app: String,
@@ -73,10 +58,7 @@ impl Service {
             replaces
         };
         self.shown.insert(id);
-        tell(&Event::notify(
-            id,
-            &(app, replaces, icon, title, body, actions, hints, timeout_ms),
-        ));
+        tell(&Event::notify(id, &(app, replaces, icon, title, body, actions, hints, timeout_ms)));
         id
     }
 
@@ -96,11 +78,7 @@ impl Service {
     async fn action_invoked(emitter: &SignalEmitter<'_>, id: u32, key: &str) -> zbus::Result<()>;
 
     #[zbus(signal)]
-    async fn notification_closed(
-        emitter: &SignalEmitter<'_>,
-        id: u32,
-        reason: u32,
-    ) -> zbus::Result<()>;
+    async fn notification_closed(emitter: &SignalEmitter<'_>, id: u32, reason: u32) -> zbus::Result<()>;
 }
 
 /// Serves until the standard input ends.
@@ -111,10 +89,7 @@ pub(crate) async fn serve() -> Result<()> {
         .build()
         .await
         .context("no session bus, or another notification service has its name")?;
-    let service = connection
-        .object_server()
-        .interface::<_, Service>(PATH)
-        .await?;
+    let service = connection.object_server().interface::<_, Service>(PATH).await?;
     tell(&Event::Ready);
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {

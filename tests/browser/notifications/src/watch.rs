@@ -12,16 +12,8 @@ use crate::{Event, NAME, Notify, tell};
 pub(crate) async fn watch() -> Result<()> {
     let connection = Connection::session().await.context("no session bus")?;
     let mut messages = MessageStream::from(&connection);
-    let asked = MatchRule::builder()
-        .msg_type(Type::MethodCall)
-        .interface(NAME)
-        .member("Notify")
-        .build()?;
-    let owned = MatchRule::builder()
-        .msg_type(Type::Signal)
-        .member("NameOwnerChanged")
-        .arg(0, NAME)
-        .build()?;
+    let asked = MatchRule::builder().msg_type(Type::MethodCall).interface(NAME).member("Notify").build()?;
+    let owned = MatchRule::builder().msg_type(Type::Signal).member("NameOwnerChanged").arg(0, NAME).build()?;
     let monitoring = zbus::fdo::MonitoringProxy::new(&connection).await?;
     monitoring.become_monitor(&[asked, owned], 0).await?;
     tell(&Event::Watching);
@@ -41,11 +33,7 @@ pub(crate) async fn watch() -> Result<()> {
 }
 
 fn look(message: &Message) -> Result<()> {
-    let member = message
-        .header()
-        .member()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let member = message.header().member().map(ToString::to_string).unwrap_or_default();
     if member == "Notify" {
         tell(&Event::notify(0, &message.body().deserialize::<Notify>()?));
     } else if member == "NameOwnerChanged" {
