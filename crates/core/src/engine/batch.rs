@@ -57,7 +57,9 @@ impl Batch {
     }
 
     pub(super) fn changed_calls(&self) -> impl Iterator<Item = (InvitationId, Option<&Call>)> {
-        self.calls_before.iter().map(|(id, call)| (*id, call.as_ref()))
+        self.calls_before
+            .iter()
+            .map(|(id, call)| (*id, call.as_ref()))
     }
 
     /// Takes a decided step's change in, keeping what was there before the batch.
@@ -69,11 +71,15 @@ impl Batch {
             self.touched.extend(call.users().cloned().map(Key::Line));
         }
         for user in change.lines.keys() {
-            self.lines_before.entry(user.clone()).or_insert_with(|| world.lines.get(user).cloned());
+            self.lines_before
+                .entry(user.clone())
+                .or_insert_with(|| world.lines.get(user).cloned());
             self.touched.insert(Key::Line(user.clone()));
         }
         for user in change.sessions.keys() {
-            self.sessions_before.entry(user.clone()).or_insert_with(|| world.sessions.get(user).cloned());
+            self.sessions_before
+                .entry(user.clone())
+                .or_insert_with(|| world.sessions.get(user).cloned());
             self.touched.insert(Key::Line(user.clone()));
         }
         let mut change = change;
@@ -93,13 +99,24 @@ impl Batch {
             Ok(Reply::Welcome(welcome)) => welcome.replaced.clone(),
             _ => Vec::new(),
         };
-        self.replies.extend(replaced.into_iter().map(|session| Output::Replaced { session }));
-        self.replies.push(Output::Reply { to: by.session, request: request.cloned(), answer });
+        self.replies.extend(
+            replaced
+                .into_iter()
+                .map(|session| Output::Replaced { session }),
+        );
+        self.replies.push(Output::Reply {
+            to: by.session,
+            request: request.cloned(),
+            answer,
+        });
     }
 
     /// What has to be durable before anything of this batch may leave.
     fn writes(&self, world: &World) -> Writes {
-        let mut writes = Writes { history: self.history.clone(), ..Writes::default() };
+        let mut writes = Writes {
+            history: self.history.clone(),
+            ..Writes::default()
+        };
         for (id, before) in &self.calls_before {
             let Some(Some(call)) = world.calls.get(id) else {
                 continue;
@@ -116,9 +133,17 @@ impl Batch {
                 writes.lines.push(line.record.clone());
             }
             let known = before.as_ref().map(|b| &b.missed);
-            let new = line.missed.iter().filter(|(id, m)| known.and_then(|k| k.get(id)) != Some(m));
-            writes.missed.extend(new.map(|(_, m)| (user.clone(), m.clone())));
-            let gone = known.into_iter().flat_map(BTreeMap::keys).filter(|id| !line.missed.contains_key(id));
+            let new = line
+                .missed
+                .iter()
+                .filter(|(id, m)| known.and_then(|k| k.get(id)) != Some(m));
+            writes
+                .missed
+                .extend(new.map(|(_, m)| (user.clone(), m.clone())));
+            let gone = known
+                .into_iter()
+                .flat_map(BTreeMap::keys)
+                .filter(|id| !line.missed.contains_key(id));
             writes.handled.extend(gone.map(|id| (user.clone(), *id)));
         }
         writes
@@ -143,7 +168,12 @@ impl Batch {
                 None => world.sessions.remove(&user),
             };
         }
-        let calls = self.calls_before.into_iter().filter(|(_, call)| call.is_some()).map(|(id, _)| id).collect();
+        let calls = self
+            .calls_before
+            .into_iter()
+            .filter(|(_, call)| call.is_some())
+            .map(|(id, _)| id)
+            .collect();
         (calls, self.decided)
     }
 
@@ -160,7 +190,10 @@ impl Batch {
                     continue;
                 };
                 if let Some(view) = news(before.as_ref(), call, user) {
-                    outputs.extend(sessions.values().map(|to| Output::Call { to: *to, view: view.clone() }));
+                    outputs.extend(sessions.values().map(|to| Output::Call {
+                        to: *to,
+                        view: view.clone(),
+                    }));
                     sent.insert((*id, user.clone()));
                 }
             }
@@ -169,7 +202,8 @@ impl Batch {
             outputs.extend(reminders(world, id, &user));
         }
         for (user, before) in &self.lines_before {
-            let (Some(line), Some(sessions)) = (world.lines.get(user), world.sessions.get(user)) else {
+            let (Some(line), Some(sessions)) = (world.lines.get(user), world.sessions.get(user))
+            else {
                 continue;
             };
             if before.as_ref().is_some_and(|b| b.missed == line.missed) {
@@ -190,21 +224,32 @@ fn news(before: Option<&Call>, call: &Call, user: &UserId) -> Option<CallView> {
     let old = before.and_then(|c| c.view(user));
     let own_changed = old.as_ref().map(|o| &o.own) != Some(&view.own);
     let goes_on = view.own.last().is_some_and(|t| !t.state.ended());
-    let same = old.is_some_and(|o| CallView { revision: view.revision, ..o } == view);
+    let same = old.is_some_and(|o| {
+        CallView {
+            revision: view.revision,
+            ..o
+        } == view
+    });
     (!same && (own_changed || goes_on)).then_some(view)
 }
 
 /// The call again, for each device that hasn't said that it rings (N4).
 fn reminders(world: &World, id: InvitationId, user: &UserId) -> Vec<Output> {
     let call = world.calls.get(&id).and_then(Option::as_ref);
-    let rang = call.and_then(|c| c.last_turn(user)).filter(|t| t.rings()).map(|t| &t.rang);
+    let rang = call
+        .and_then(|c| c.last_turn(user))
+        .filter(|t| t.rings())
+        .map(|t| &t.rang);
     let (Some(rang), Some(view)) = (rang, call.and_then(|c| c.view(user))) else {
         return Vec::new();
     };
     let sessions = world.sessions.get(user).into_iter().flatten();
     sessions
         .filter(|(device, _)| !rang.contains(device))
-        .map(|(_, to)| Output::Call { to: *to, view: view.clone() })
+        .map(|(_, to)| Output::Call {
+            to: *to,
+            view: view.clone(),
+        })
         .collect()
 }
 
@@ -219,7 +264,11 @@ impl Engine {
             let Some(step) = batch.waiting.pop_front() else {
                 return Act::Commit(batch.writes(&self.world));
             };
-            let cx = Cx { now: batch.now, limits: &self.limits, random };
+            let cx = Cx {
+                now: batch.now,
+                limits: &self.limits,
+                random,
+            };
             match decide(&step, &self.world, cx) {
                 Ok((answer, change)) => {
                     batch.rounds = 0;
@@ -248,7 +297,9 @@ impl Engine {
     fn set_timers(&mut self, calls: &[InvitationId]) {
         for id in calls {
             let call = self.world.calls.get(id).and_then(Option::as_ref);
-            let next = call.and_then(|c| c.poll_timeout(&self.limits)).map(|(at, _)| at);
+            let next = call
+                .and_then(|c| c.poll_timeout(&self.limits))
+                .map(|(at, _)| at);
             self.timers.set(*id, next);
         }
     }

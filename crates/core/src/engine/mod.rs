@@ -92,7 +92,12 @@ impl Timers {
     }
 
     fn due(&self, now: Timestamp) -> Vec<InvitationId> {
-        self.by_time.iter().take_while(|(at, _)| *at <= now).take(TIMERS).map(|(_, id)| *id).collect()
+        self.by_time
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .take(TIMERS)
+            .map(|(_, id)| *id)
+            .collect()
     }
 }
 
@@ -183,7 +188,12 @@ impl Engine {
         if let Some(step) = self.again.pop_front() {
             return VecDeque::from([step]);
         }
-        let mut steps: VecDeque<Step> = self.timers.due(now).into_iter().map(Step::Timeout).collect();
+        let mut steps: VecDeque<Step> = self
+            .timers
+            .due(now)
+            .into_iter()
+            .map(Step::Timeout)
+            .collect();
         let room = BATCH - steps.len();
         steps.extend(self.inbox.drain(..room.min(self.inbox.len())));
         steps
@@ -195,7 +205,9 @@ impl Engine {
             self.admit(id, record);
         }
         for row in loaded.lines {
-            let record = row.line.unwrap_or_else(|| crate::line::LineRecord::new(row.user.clone()));
+            let record = row
+                .line
+                .unwrap_or_else(|| crate::line::LineRecord::new(row.user.clone()));
             let mut line = Line::from_record(record, row.missed, row.running);
             // What this batch has decided already is newer than what the store knows.
             for (id, call) in self.batch.iter().flat_map(Batch::changed_calls) {
@@ -232,23 +244,34 @@ impl Engine {
                 self.again.push_back(step);
             } else if let Some((by, request)) = step.asker() {
                 let (to, request) = (by.session, request.cloned());
-                outputs.push(Output::Reply { to, request, answer: Err(decide::unavailable()) });
+                outputs.push(Output::Reply {
+                    to,
+                    request,
+                    answer: Err(decide::unavailable()),
+                });
             } else if step.owed() && !matches!(step, Step::Timeout(_)) {
                 self.inbox.push_back(step);
             }
         }
         for id in &calls {
             // Decided again a little later, from what the store knows by then.
-            self.timers.set(*id, Some(if single { now + OWED_AGAIN } else { now }));
+            self.timers
+                .set(*id, Some(if single { now + OWED_AGAIN } else { now }));
         }
-        Act::Release { outputs, facts: Vec::new() }
+        Act::Release {
+            outputs,
+            facts: Vec::new(),
+        }
     }
 
     /// Takes a call in from the store, with its timer.
     fn admit(&mut self, id: InvitationId, record: Option<CallRecord>) {
         // A record that breaks the call's invariants is shown to nobody and left as it is.
         let call = record.and_then(|r| Call::from_record(r).ok());
-        let next = call.as_ref().and_then(|c| c.poll_timeout(&self.limits)).map(|(at, _)| at);
+        let next = call
+            .as_ref()
+            .and_then(|c| c.poll_timeout(&self.limits))
+            .map(|(at, _)| at);
         self.timers.set(id, next);
         self.world.calls.insert(id, call);
     }
@@ -258,14 +281,23 @@ impl Engine {
         for key in touched {
             match key {
                 Key::Call(id) => {
-                    let running = self.world.calls.get(&id).and_then(Option::as_ref).is_some_and(Call::running);
+                    let running = self
+                        .world
+                        .calls
+                        .get(&id)
+                        .and_then(Option::as_ref)
+                        .is_some_and(Call::running);
                     if self.keep == Keep::Timers || !running {
                         self.world.calls.remove(&id);
                     }
                 }
                 Key::Line(user) => {
                     let idle = !self.world.sessions.contains_key(&user)
-                        && self.world.lines.get(&user).is_none_or(|l| l.running.is_empty());
+                        && self
+                            .world
+                            .lines
+                            .get(&user)
+                            .is_none_or(|l| l.running.is_empty());
                     if self.keep == Keep::Timers || idle {
                         self.world.lines.remove(&user);
                     }
