@@ -1,0 +1,600 @@
+// The public face: `CallInvitationService` (spec §3).
+
+import { checkConfig, checkId, checkResource, checkTimeout, ConfigError } from "./config.js";
+import { Leader } from "./leader.js";
+import { call, CallError, historyEntry, invitation, missedCall, missedRef } from "./shapes.js";
+import { Tabs } from "./tabs.js";
+import { texts } from "./texts.js";
+
+/** @typedef {import("./config.js").CallInvitationConfig} CallInvitationConfig */
+/** @typedef {import("./config.js").CheckedConfig} CheckedConfig */
+/** @typedef {import("./events.js").CallInvitationEvents} CallInvitationEvents */
+/** @typedef {import("./leader.js").ConnectionState} ConnectionState */
+/** @typedef {import("./notifications.js").ServiceWorkerOptions} ServiceWorkerOptions */
+/** @typedef {import("./shapes.js").Call} Call */
+/** @typedef {import("./shapes.js").HistoryEntry} HistoryEntry */
+/** @typedef {import("./shapes.js").MissedCall} MissedCall */
+
+/**
+ * What `init` takes. Either `token` or `tokenProvider` is needed.
+ * @typedef {object} InitOptions
+ * @property {string} user id of the user, as the token has it
+ * @property {string} [token] signed by the app's back end
+ * @property {(refused: boolean) => string | Promise<string>} [tokenProvider] gives a token whenever a new one is needed;
+ *   `refused`: the last one was refused, or is about to expire
+ * @property {string | URL} [url] of the server's WebSocket; `/ws` where the page came from, if left out
+ * @property {ServiceWorkerOptions} [serviceWorker] without it no notification can be shown
+ * @property {CallInvitationConfig} [config]
+ * @property {CallInvitationEvents} [invitationEvents]
+ * @property {boolean} [takeUpCall] true: goes on with the call that this browser was in when its last tab went, if that
+ *   wasn't longer ago than the server waits (L9); false, the default: it has left that call
+ */
+
+/**
+ * Whom to invite and how to ring.
+ * @typedef {object} InviteOptions
+ * @property {(string | {id: string})[]} invitees
+ * @property {string} [resourceID] the push's notification resource
+ * @property {string} [notificationTitle] the push's title
+ * @property {string} [notificationMessage] the push's message
+ * @property {number} [timeoutSeconds] 60: how long it rings; 1 to 600
+ */
+
+/** @typedef {InviteOptions & {isVideoCall?: boolean, customData?: string, callID?: string}} SendOptions */
+
+/**
+ * What became of an invitation.
+ * @typedef {object} Sent
+ * @property {string} invitationID
+ * @property {string} callID
+ * @property {{user: string, code: string}[]} refused who could not be invited, and why
+ * @property {boolean} crossed they called each other at once, and both are in that one call (L10)
+ */
+
+/**
+ * What became of a dial-back: `called` (or joined, for a group); `engaged`: this user is in another call, and the missed
+ * call is unhandled again; `none`: dialling back is off.
+ * @typedef {object} DialedBack
+ * @property {"called" | "engaged" | "none"} outcome
+ * @property {string} [invitationID]
+ * @property {string} [callID]
+ * @property {boolean} [elsewhere] it is under way on another device of this user (D7)
+ */
+
+/** The services of this page in which a user is signed in. @type {Set<CallInvitationService>} */
+const signedIn = new Set();
+
+/**
+ * Call invitations for one user: rings, answers, misses and dials back.
+ *
+ * All tabs of a browser in which the same user is signed in are one device. They share one connection; an event is given
+ * to the tab that the user looked at last; how things stand (`calls`, `missed`, `connectionState`) is the same in
+ * all of them, and each fires "change" when it changes: draw from these, act on the events.
+ */
+export class CallInvitationService extends EventTarget {
+  /** @type {InitOptions | null} */
+  #options = null;
+  /** @type {CheckedConfig} */
+  #config = checkConfig();
+  /** @type {CallInvitationEvents} */
+  #events = {};
+  /** @type {string | null} */
+  #token = null;
+  /** @type {Tabs | null} */
+  #tabs = null;
+  /** @type {Leader | null} */
+  #leader = null;
+  /** @type {import("./leader.js").LeaderState | null} */
+  #state = null;
+  /** What the app was told last of what every tab is told. */
+  #told = { connection: "", missed: NO_MISSED };
+
+  /**
+   * Signs the user in on this device and keeps it connected. Called again for the same user it goes on with the new
+   * configuration, token and events.
+   * @param {InitOptions} options
+   * @returns {Promise<void>} settled once that is under way, connected or not
+   * @throws {ConfigError} naming the parameter that is wrong (C13)
+   */
+  async init(options) {
+    const config = checkInit(options, this.#options?.user);
+    this.#options = options;
+    this.#config = config;
+    this.#events = options.invitationEvents ?? {};
+    if (options.token) this.#token = options.token;
+    if (!this.#tabs) {
+      this.#tabs = new Tabs(options.user, {
+        lead: () => this.#lead(),
+        ask: (method, args) => this.#answer(method, args),
+        event: (event) => this.#dispatch(event),
+        state: (state) => this.#changed(/** @type {any} */ (state)),
+        share: (shared) => this.#shared(/** @type {any} */ (shared)),
+        clicked: () => void this.#leader?.takeClicks(),
+      });
+      signedIn.add(this);
+      answerWorkers();
+      this.#tabs.open();
+    }
+    const clicked = this.#events.onIncomingMissedCallClicked !== undefined;
+    this.#tabs.share({ config: JSON.parse(JSON.stringify(config)), clicked });
+    this.#leader?.configure(config, clicked);
+  }
+
+  /**
+   * Signs the user off on this device, in all its tabs: leaves the call, withdraws what shows, forgets what is kept (S15).
+   * @returns {Promise<void>}
+   */
+  async uninit() {
+    // Where another tab leads, its word to close may come before its answer.
+    await this.#tabs?.ask("uninit", []).catch(() => undefined);
+    this.#close();
+  }
+
+  /**
+   * Invites users to a call; on a device that is in a call, into that one.
+   * @param {SendOptions} options
+   * @returns {Promise<Sent>}
+   */
+  async send({ isVideoCall = false, customData = "", callID, ...how }) {
+    return sent(await this.#act({
+      type: "send",
+      call_type: isVideoCall ? "video" : "voice",
+      custom_data: customData,
+      ...(callID !== undefined && { call_id: checkId("callID", callID) }),
+      ...ring(how),
+    }));
+  }
+
+  /**
+   * Invites more users into the call that this device is in (C9, C10).
+   * @param {InviteOptions} options
+   * @returns {Promise<Sent>}
+   */
+  async invite(options) {
+    return sent(await this.#act({ type: "invite", invitation_id: this.#inCall(), ...ring(options) }));
+  }
+
+  /**
+   * Stops ringing those who haven't answered.
+   * @param {(string | {id: string})[]} [callees] everyone, if left out
+   * @param {string} [invitationID] the call that this device is in, if left out
+   */
+  async cancel(callees, invitationID = this.#inCall()) {
+    if (!callees) return void (await this.#act({ type: "cancel", invitation_id: invitationID }));
+    const { participants = [] } = this.calls.find((one) => one.invitationID === invitationID) ?? {};
+    await Promise.all(callees.map((callee) => {
+      const user = userID("callees", callee);
+      const turn = participants.find((one) => one.user.id === user)?.turn;
+      if (turn === undefined) throw new CallError({ code: "not_found", message: `${user} isn't known to be in that call.` });
+      return this.#act({ type: "cancel", invitation_id: invitationID, callee: user, turn });
+    }));
+  }
+
+  /**
+   * Answers a call that rings.
+   * @param {string} [invitationID] the one that rings longest, if left out
+   * @returns {Promise<{invitationID: string, joined: boolean}>} joined: it was too late to answer, but not to join (L2)
+   */
+  async accept(invitationID = this.#ringing()) {
+    const ok = await this.#act({ type: "accept", invitation_id: invitationID });
+    return { invitationID, joined: ok.joined === true };
+  }
+
+  /**
+   * Declines a call that rings, for the user, on all their devices.
+   * @param {"declined" | "busy"} [reason] busy: say, in a cellular call
+   * @param {string} [invitationID] the one that rings longest, if left out
+   */
+  async reject(reason = "declined", invitationID = this.#ringing()) {
+    if (reason !== "declined" && reason !== "busy") throw new ConfigError("reason", "must be declined or busy");
+    await this.#act({ type: "reject", invitation_id: invitationID, busy: reason === "busy" });
+  }
+
+  /**
+   * Enters a group call that runs and that this user may join (L5).
+   * @param {string} invitationID
+   */
+  async join(invitationID) {
+    await this.#act({ type: "join", invitation_id: checkId("invitationID", invitationID) });
+  }
+
+  /**
+   * Leaves the call that this device is in.
+   * @param {string} [invitationID]
+   */
+  async leave(invitationID = this.#inCall()) {
+    await this.#act({ type: "leave", invitation_id: invitationID });
+  }
+
+  /**
+   * Ends the call for everyone.
+   * @param {string} [invitationID] the one that this device is in, if left out
+   */
+  async end(invitationID = this.#inCall()) {
+    await this.#act({ type: "end", invitation_id: invitationID });
+  }
+
+  /**
+   * Calls back who was missed, or joins the group call that was missed, if it still runs: the server chooses (D5).
+   * @param {MissedCall} missed
+   * @returns {Promise<DialedBack>}
+   */
+  dialBack(missed) {
+    return this.#dialBack(missedRef(missed), false);
+  }
+
+  /**
+   * Lists unhandled missed calls, newest first, at most 100.
+   * @param {number} [offset] how many to pass over
+   * @returns {Promise<{calls: MissedCall[], total: number}>}
+   */
+  async missedCalls(offset = 0) {
+    const { calls, total } = await this.#act({ type: "missed_calls", offset });
+    return { calls: calls.map(missedCall), total };
+  }
+
+  /**
+   * Handles one missed call without calling back, on all devices.
+   * @param {Pick<MissedCall, "invitationID" | "turn">} missed
+   */
+  async dismissMissedCall({ invitationID, turn }) {
+    await this.#act({ type: "dismiss", invitation_id: invitationID, turn, notification: false });
+  }
+
+  /**
+   * Lists past calls, newest first.
+   * @param {{before?: string, limit?: number}} [page] `before`: the last page's cursor; `limit`: 50, at most 100
+   * @returns {Promise<{entries: HistoryEntry[], cursor?: string}>}
+   */
+  async history({ before, limit } = {}) {
+    const { entries, cursor } = await this.#act({ type: "history", ...(before && { before }), ...(limit && { limit }) });
+    return { entries: entries.map(historyEntry), cursor };
+  }
+
+  /**
+   * Fetches what a call of many leaves out: its `customData`, and participants from `offset` on, at most 100.
+   * @param {string} invitationID
+   * @param {number} [offset]
+   * @returns {Promise<Call>}
+   */
+  async details(invitationID, offset = 0) {
+    const ok = await this.#act({ type: "fetch", invitation_id: invitationID, offset });
+    return this.#call(ok.call);
+  }
+
+  /**
+   * Hears no more from a user; they can't tell (L13).
+   * @param {string | {id: string}} user
+   */
+  async block(user) {
+    await this.#act({ type: "block", user: userID("user", user) });
+  }
+
+  /**
+   * Hears from a user again.
+   * @param {string | {id: string}} user
+   */
+  async unblock(user) {
+    await this.#act({ type: "unblock", user: userID("user", user) });
+  }
+
+  /**
+   * Lets nothing ring for a while; calls are then missed silently (L13).
+   * @param {Date | number | null} until ms since 1970, or a date; null: rings again
+   * @param {(string | {id: string})[]} [letThrough] who may ring all the same
+   */
+  async setDoNotDisturb(until, letThrough = []) {
+    const forMs = until === null ? null : Number(until) - Date.now();
+    if (Number.isNaN(forMs)) throw new ConfigError("until", "must be a date, ms since 1970, or null");
+    const let_through = letThrough.map((user) => userID("letThrough", user));
+    await this.#act({ type: "do_not_disturb", ...(forMs !== null && { for_ms: Math.max(0, forMs) }), let_through });
+  }
+
+  /**
+   * Takes a new token before, or after, the old one has expired (S15).
+   * @param {string} token
+   */
+  async updateToken(token) {
+    checkToken(token);
+    this.#token = token;
+    this.#open().share({ token });
+    await this.#open().ask("updateToken", [crypto.randomUUID(), token]);
+  }
+
+  /** The user who is signed in, or null. @returns {string | null} */
+  get user() {
+    return this.#options?.user ?? null;
+  }
+
+  /** How the connection stands. @returns {ConnectionState} */
+  get connectionState() {
+    return this.#state?.connection ?? (this.#tabs ? "connecting" : "disconnected");
+  }
+
+  /** The calls that run: that ring here, or that this user is, was or may be in. @returns {Call[]} */
+  get calls() {
+    return (this.#state?.calls ?? []).filter((view) => !view.ended).map((view) => this.#call(view));
+  }
+
+  /** The newest unhandled missed calls, and how many there are in all. @returns {{calls: MissedCall[], total: number}} */
+  get missed() {
+    const { calls, total } = this.#state?.missed ?? { calls: [], total: 0 };
+    return { calls: calls.map(missedCall), total };
+  }
+
+  /** @param {any} view */
+  #call(view) {
+    const ring = this.#state?.rings.find((one) => one.invitation_id === view.invitation_id);
+    return call(view, { user: this.user ?? "", inCall: this.#state?.inCall ?? null, ring });
+  }
+
+  /** @returns {string} */
+  #inCall() {
+    if (this.#state?.inCall) return this.#state.inCall;
+    throw new CallError({ code: "not_found", message: "This device is in no call." });
+  }
+
+  /** @returns {string} */
+  #ringing() {
+    const ring = this.#state?.rings[0];
+    if (ring) return ring.invitation_id;
+    throw new CallError({ code: "not_found", message: "No call rings." });
+  }
+
+  /** @returns {Tabs} */
+  #open() {
+    if (this.#tabs) return this.#tabs;
+    throw new CallError({ code: "unauthorized", message: "Nobody is signed in: call init first." });
+  }
+
+  /**
+   * Asks device.js, in whichever tab it runs.
+   * @param {object} ask
+   * @returns {Promise<any>}
+   */
+  async #act(ask) {
+    try {
+      return await this.#open().ask("act", [crypto.randomUUID(), ask]);
+    } catch (error) {
+      throw error instanceof Error ? error : new CallError(/** @type {any} */ (error));
+    }
+  }
+
+  /**
+   * @param {any} missed in the wire's spelling
+   * @param {boolean} byDefault whether it is a click's default action, which does nothing where C3 is false
+   * @returns {Promise<DialedBack>}
+   */
+  async #dialBack(missed, byDefault) {
+    const { title, message } = texts(this.#config, "dial_back", missed, 1);
+    const ok = await this.#act({
+      type: "dial_back", missed, default: byDefault, ...(title !== null && { title }), ...(message !== null && { message }),
+    });
+    const elsewhere = ok.device_id !== undefined && ok.device_id !== this.#state?.device;
+    return { outcome: ok.outcome, invitationID: ok.invitation_id, callID: ok.call_id, elsewhere };
+  }
+
+  #lead() {
+    const { user, url, serviceWorker, takeUpCall = false, tokenProvider } = /** @type {InitOptions} */ (this.#options);
+    const tabs = this.#open();
+    this.#leader = new Leader({
+      user,
+      url: socketURL(url),
+      token: (refused) => this.#tokenFor(refused),
+      renews: tokenProvider !== undefined,
+      config: this.#config,
+      clicked: this.#events.onIncomingMissedCallClicked !== undefined,
+      takeUpCall,
+      serviceWorker,
+      inherited: /** @type {any} */ (tabs.state),
+      emit: (event) => tabs.emit(event),
+      publish: (state) => tabs.publish(state),
+    });
+    this.#leader.start();
+  }
+
+  /**
+   * What another tab, or this one, asks of the leader.
+   * @param {string} method
+   * @param {any[]} args
+   * @returns {Promise<unknown>}
+   */
+  async #answer(method, args) {
+    const leader = this.#leader;
+    if (!leader) throw { code: "unavailable", message: "The service was closed." };
+    if (method === "act") return leader.act(args[0], args[1]);
+    if (method === "updateToken") {
+      this.#token = args[1];
+      if (leader.retoken()) return {};
+      return leader.act(args[0], { type: "update_token", token: args[1] });
+    }
+    if (method === "uninit") {
+      await leader.uninit();
+      this.#open().share({ uninit: true });
+      // Only then may the lead be given up: there is nobody left to take it.
+      await this.#open().lastOne(1_000);
+      setTimeout(() => this.#close());
+      return {};
+    }
+    throw { code: "bad_request", message: `Unknown: ${method}` };
+  }
+
+  /**
+   * @param {boolean} refused
+   * @returns {Promise<string>}
+   */
+  async #tokenFor(refused) {
+    const provider = this.#options?.tokenProvider;
+    if (provider && (refused || this.#token === null)) {
+      this.#token = await provider(refused);
+      checkToken(this.#token);
+    }
+    if (this.#token === null) throw new CallError({ code: "unauthorized", message: "There is none." });
+    return this.#token;
+  }
+
+  /** @param {{token?: string, uninit?: boolean, config?: any, clicked?: boolean}} shared by another tab */
+  #shared({ token, uninit, config, clicked }) {
+    if (uninit) return this.#close();
+    if (token) this.#token = token;
+    if (!config) return;
+    const { notificationTitle, notificationMessage } = this.#config.missedCall;
+    this.#config = { ...config, missedCall: { ...config.missedCall, notificationTitle, notificationMessage } };
+    this.#leader?.configure(this.#config, clicked === true);
+  }
+
+  /** @param {import("./leader.js").LeaderState} state */
+  #changed(state) {
+    this.#state = state;
+    if (state.connection !== this.#told.connection) {
+      this.#told.connection = state.connection;
+      this.#call_("onConnectionStateChanged", [state.connection]);
+    }
+    const missed = JSON.stringify(state.missed);
+    if (missed !== this.#told.missed) {
+      this.#told.missed = missed;
+      this.#call_("onMissedCallsChanged", [state.missed.calls.map(missedCall), state.missed.total]);
+    }
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** @param {import("./tabs.js").ServiceEvent} event */
+  #dispatch({ name, args, invitation: about, missed }) {
+    const last = invitation(about);
+    if (name === "onMissedCallsChanged") return; // every tab tells its own app, in #changed
+    if (name !== "onIncomingMissedCallClicked") return this.#call_(name, [...args, ...(last ? [last] : [])]);
+    // A failure has its own event (S3), so the action itself never fails.
+    const defaultAction = () => this.#dialBack(missed, true).then(() => undefined, () => undefined);
+    if (!this.#events.onIncomingMissedCallClicked) return void defaultAction();
+    this.#call_(name, [...args, defaultAction, ...(last ? [last] : [])]);
+  }
+
+  /**
+   * Calls back into the app; its mistakes are its own to see, and stop nothing here.
+   * @param {string} name
+   * @param {unknown[]} args
+   */
+  #call_(name, args) {
+    const events = /** @type {Record<string, undefined | ((...args: unknown[]) => unknown)>} */ (this.#events);
+    try {
+      Promise.resolve(events[name]?.(...args)).catch(reportError);
+    } catch (error) {
+      reportError(error);
+    }
+  }
+
+  #close() {
+    if (!this.#tabs) return;
+    this.#leader?.stop();
+    this.#tabs.close();
+    signedIn.delete(this);
+    const state = this.#state;
+    this.#leader = this.#tabs = null;
+    if (state) this.#changed({ ...state, connection: "disconnected", calls: [], inCall: null, rings: [], missed: { calls: [], total: 0 } });
+    this.#state = this.#options = this.#token = null;
+    this.#events = {};
+    this.#told = { connection: "", missed: NO_MISSED };
+  }
+
+  /**
+   * Names the tab for the service worker, which looks for one of the user's.
+   * @param {string} user
+   * @returns {string | null} null if somebody else is signed in here
+   */
+  tabOf(user) {
+    return this.#tabs && user === this.user ? this.#tabs.id : null;
+  }
+}
+
+/** No missed calls, as told. */
+const NO_MISSED = JSON.stringify({ calls: [], total: 0 });
+
+let answering = false;
+
+/** Answers the service worker that looks for a tab of a user. */
+function answerWorkers() {
+  if (answering || !("serviceWorker" in navigator)) return;
+  answering = true;
+  navigator.serviceWorker.addEventListener("message", ({ data, ports }) => {
+    if (data?.ringback !== "whose" || !ports[0]) return;
+    const tabs = [...signedIn].map((service) => service.tabOf(data.user));
+    ports[0].postMessage(tabs.find((tab) => tab !== null) ?? null);
+  });
+  navigator.serviceWorker.startMessages();
+}
+
+/**
+ * @param {InitOptions} options
+ * @param {string | undefined} signedInUser
+ * @returns {CheckedConfig}
+ */
+function checkInit(options, signedInUser) {
+  if (!options || typeof options !== "object") throw new ConfigError("options", "must be an object");
+  checkId("user", options.user);
+  if (signedInUser !== undefined && signedInUser !== options.user) {
+    throw new ConfigError("user", `must be ${signedInUser}, who is signed in, until uninit`);
+  }
+  const { token, tokenProvider, invitationEvents } = options;
+  if (token === undefined && tokenProvider === undefined) throw new ConfigError("token", "or tokenProvider is needed");
+  if (token !== undefined) checkToken(token);
+  if (tokenProvider !== undefined && typeof tokenProvider !== "function") {
+    throw new ConfigError("tokenProvider", "must be a function that gives a token");
+  }
+  if (invitationEvents !== undefined && (typeof invitationEvents !== "object" || invitationEvents === null)) {
+    throw new ConfigError("invitationEvents", "must be an object of functions");
+  }
+  socketURL(options.url);
+  const config = checkConfig(options.config);
+  if (!globalThis.isSecureContext || !navigator.locks) {
+    throw new CallError({ code: "unavailable", message: "Ringback needs a page of https or of this machine itself." });
+  }
+  return config;
+}
+
+/** @param {unknown} token */
+function checkToken(token) {
+  if (typeof token !== "string" || token === "") throw new ConfigError("token", "must be a text signed by the app's back end");
+}
+
+/**
+ * @param {string | URL | undefined} given
+ * @returns {string}
+ */
+function socketURL(given) {
+  let url;
+  try {
+    url = new URL(given ?? "/ws", location.href);
+  } catch {
+    throw new ConfigError("url", "must be the address of the server's WebSocket");
+  }
+  if (url.protocol === "http:" || url.protocol === "https:") url.protocol = url.protocol.replace("http", "ws");
+  if (url.protocol !== "ws:" && url.protocol !== "wss:") throw new ConfigError("url", "must begin with ws:, wss:, http: or https:");
+  return url.href;
+}
+
+/** @param {InviteOptions} options */
+function ring({ invitees, resourceID, notificationTitle, notificationMessage, timeoutSeconds = 60 }) {
+  if (!Array.isArray(invitees) || invitees.length === 0) throw new ConfigError("invitees", "must be a list of one or more users");
+  const resource = checkResource("resourceID", resourceID);
+  return {
+    invitees: invitees.map((user) => userID("invitees", user)),
+    timeout_ms: checkTimeout("timeoutSeconds", timeoutSeconds) * 1000,
+    ...(resource !== null && { resource_id: resource }),
+    ...(notificationTitle !== undefined && { title: notificationTitle }),
+    ...(notificationMessage !== undefined && { message: notificationMessage }),
+  };
+}
+
+/** @param {any} ok @returns {Sent} */
+function sent({ invitation_id, call_id, refused = [], crossed = false }) {
+  return { invitationID: invitation_id, callID: call_id, refused, crossed };
+}
+
+/**
+ * @param {string} parameter
+ * @param {string | {id: string}} user
+ * @returns {string}
+ */
+function userID(parameter, user) {
+  return checkId(parameter, typeof user === "object" && user !== null ? user.id : user);
+}
