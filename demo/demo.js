@@ -1,6 +1,9 @@
 // The demo page: everything that it knows of calls comes from the SDK, and everything that the SDK says shows here.
+//
+// It is served at `/as/<user>/`, a path of their own for each user, with the SDK's service worker at `/as/<user>/sw.js`, so
+// that each user of this browser has a worker of their own; this folder is at `/demo/` and the SDK at `/web/`.
 
-import { CallInvitationService } from "../../web/ringback.js";
+import { CallInvitationService } from "../web/ringback.js";
 
 /** Who may sign in here; the development mode makes a link for each. */
 const PEOPLE = ["alice", "bob", "carol"];
@@ -29,7 +32,8 @@ const CONNECTION = {
 /** The user: the last part of the page's own path, `/as/<user>/`. */
 const me = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1) ?? "");
 const service = new CallInvitationService();
-const $ = (id) => document.getElementById(id);
+const $ = (id) => /** @type {any} */ (document.getElementById(id));
+const all = (selector) => /** @type {any[]} */ ([...document.querySelectorAll(selector)]);
 
 // ---- Settings, kept for each user ----
 
@@ -146,7 +150,7 @@ async function attempt(button, work) {
 function draw() {
   const { calls, missed, connectionState } = service;
   $("connection").textContent = connectionState;
-  document.querySelector(".dot").dataset.state = connectionState;
+  $("dot").dataset.state = connectionState;
   if (CONNECTION[connectionState]) show(new Error(CONNECTION[connectionState]));
   drawRings(calls.filter((call) => call.ringing));
   drawCall(calls.find((call) => call.inCall), calls.find((call) => call.elsewhere));
@@ -182,7 +186,7 @@ function drawRings(rings) {
 
 /** Counts down by the clock, not by how often it is called. */
 function drawRemaining() {
-  for (const card of document.querySelectorAll("[data-ring]")) {
+  for (const card of all("[data-ring]")) {
     const left = Math.max(0, Math.ceil((Number(card.dataset.deadline) - Date.now()) / 1000));
     const text = `${left} s`;
     const place = card.querySelector(".remaining");
@@ -271,7 +275,7 @@ function drawPermission() {
 function log(name, args) {
   const text = JSON.stringify(args, (_, value) => (typeof value === "function" ? "defaultAction()" : value));
   const item = element("li", {}, [
-    element("time", { textContent: new Date().toLocaleTimeString() }),
+    element("time", { textContent: new Date().toLocaleTimeString([], { hourCycle: "h23" }) }),
     element("b", { textContent: name }),
     element("code", { textContent: text }),
   ]);
@@ -318,6 +322,7 @@ function keyed(parent, name, items, keyOf, make, update) {
   for (const child of old.values()) child.remove();
 }
 
+/** @returns {any} */
 function element(tag, properties = {}, children = []) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
@@ -363,12 +368,12 @@ function moment(at) {
 $("dial").addEventListener("submit", (event) => {
   event.preventDefault();
   attempt(event.submitter, async () => {
-    const chosen = [...document.querySelectorAll("#people input:checked")].map((box) => box.dataset.user);
+    const chosen = all("#people input:checked").map((box) => box.dataset.user);
     const typed = $("other").value.split(",").map((name) => name.trim()).filter(Boolean);
     const invitees = [...new Set([...chosen, ...typed])];
     if (invitees.length === 0) throw new Error("Choose whom to call.");
     say("");
-    await service.send({ invitees, isVideoCall: event.submitter?.value === "video", timeoutSeconds: $("timeout").valueAsNumber });
+    await service.send({ invitees, isVideoCall: event.submitter.value === "video", timeoutSeconds: $("timeout").valueAsNumber });
   });
 });
 $("hang-up").addEventListener("click", ({ target }) => attempt(target, () => service.leave()));
