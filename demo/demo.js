@@ -1,9 +1,9 @@
 // The demo page: everything that it knows of calls comes from the SDK, and everything that the SDK says shows here.
 //
-// It is served at `/as/<user>/`, a path of their own for each user, with the SDK's service worker at `/as/<user>/sw.js`, so
-// that each user of this browser has a worker of their own; this folder is at `/demo/` and the SDK at `/web/`.
+// This folder is served at `/as/<user>/`, a path of their own for each user, with the SDK's service worker as `sw.js` in it,
+// so that each user of this browser has a worker of their own. The SDK itself is at `/web/`.
 
-import { CallInvitationService } from "../web/ringback.js";
+import { CallInvitationService } from "/web/ringback.js";
 
 /** Who may sign in here; the development mode makes a link for each. */
 const PEOPLE = ["alice", "bob", "carol"];
