@@ -186,11 +186,7 @@ mod tests {
         let text = id.to_string();
         assert_eq!(text, "0190b5e4-7c1e-7fff-bfff-ffffffffffff");
         assert_eq!(text.parse(), Ok(id));
-        assert!(
-            "0190b5e4-7c1e-7fff-bfff-fffffffffffg"
-                .parse::<InvitationId>()
-                .is_err()
-        );
+        assert!("0190b5e4-7c1e-7fff-bfff-fffffffffffg".parse::<InvitationId>().is_err());
         assert!("0190b5e4".parse::<InvitationId>().is_err());
     }
 

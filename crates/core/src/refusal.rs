@@ -94,30 +94,18 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with a code and a sentence alone.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            field: None,
-            retry_after: None,
-            invitation: None,
-        }
+        Self { code, message: message.into(), field: None, retry_after: None, invitation: None }
     }
 
     /// A `bad_request` that names the field.
     pub fn field(field: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            field: Some(field),
-            ..Self::new(Code::BadRequest, message)
-        }
+        Self { field: Some(field), ..Self::new(Code::BadRequest, message) }
     }
 
     /// The same, naming the invitation in the way.
     #[must_use]
     pub fn naming(self, invitation: InvitationId) -> Self {
-        Self {
-            invitation: Some(invitation),
-            ..self
-        }
+        Self { invitation: Some(invitation), ..self }
     }
 }
 

@@ -1,9 +1,7 @@
 //! What the core is asked and what it answers: steps, requests, replies.
 
 use crate::call::{CallType, CallView, EndReason, Mode};
-use crate::id::{
-    CallId, DeviceId, InvitationId, MissedId, Person, RequestId, SessionId, TurnNo, UserId,
-};
+use crate::id::{CallId, DeviceId, InvitationId, MissedId, Person, RequestId, SessionId, TurnNo, UserId};
 use crate::line::{DeviceConfig, Made, MissedCall};
 use crate::refusal::{Code, Refusal};
 use crate::time::Timestamp;

@@ -139,18 +139,11 @@ impl<'a> Txn<'a> {
                 Key::Line(user) => !self.world.lines.contains_key(user),
             })
             .collect();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(Stop::Need(missing))
-        }
+        if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
     }
 
     /// Asks for these lines, and for every call that their users have a part in.
-    pub(crate) fn need_standing(
-        &self,
-        users: impl IntoIterator<Item = UserId> + Clone,
-    ) -> Result<(), Stop> {
+    pub(crate) fn need_standing(&self, users: impl IntoIterator<Item = UserId> + Clone) -> Result<(), Stop> {
         self.need(users.clone().into_iter().map(Key::Line))?;
         let calls: BTreeSet<_> = users
             .into_iter()
@@ -163,10 +156,7 @@ impl<'a> Txn<'a> {
     pub(crate) fn line(&self, user: &UserId) -> Result<&Line, Stop> {
         self.need([Key::Line(user.clone())])?;
         // `need` has just found it in the world.
-        self.lines
-            .get(user)
-            .or_else(|| self.world.lines.get(user))
-            .ok_or_else(unreachable)
+        self.lines.get(user).or_else(|| self.world.lines.get(user)).ok_or_else(unreachable)
     }
 
     pub(crate) fn line_mut(&mut self, user: &UserId) -> Result<&mut Line, Stop> {
@@ -184,14 +174,8 @@ impl<'a> Txn<'a> {
             return Ok(Some(call));
         }
         let call = self.world.calls.get(&id).and_then(Option::as_ref);
-        let due = call
-            .and_then(|c| c.poll_timeout(self.cx.limits))
-            .is_some_and(|(at, _)| at <= self.cx.now);
-        if due && self.running_timers_of != Some(id) {
-            Err(Stop::Due(id))
-        } else {
-            Ok(call)
-        }
+        let due = call.and_then(|c| c.poll_timeout(self.cx.limits)).is_some_and(|(at, _)| at <= self.cx.now);
+        if due && self.running_timers_of != Some(id) { Err(Stop::Due(id)) } else { Ok(call) }
     }
 
     /// Says that this step is the time-out of that call.
@@ -201,8 +185,7 @@ impl<'a> Txn<'a> {
 
     /// A call, else `not_found`.
     pub(crate) fn call(&self, id: InvitationId) -> Result<&Call, Stop> {
-        self.find(id)?
-            .ok_or_else(|| Stop::Refused(crate::call::not_found()))
+        self.find(id)?.ok_or_else(|| Stop::Refused(crate::call::not_found()))
     }
 
     pub(crate) fn call_mut(&mut self, id: InvitationId) -> Result<&mut Call, Stop> {
@@ -227,20 +210,14 @@ impl<'a> Txn<'a> {
     pub(crate) fn time_out(&mut self, id: InvitationId) -> Result<(), Stop> {
         let (now, limits) = (self.cx.now, *self.cx.limits);
         let Due { remind } = self.call_mut(id)?.handle_timeout(now, &limits);
-        self.reminds
-            .extend(remind.into_iter().map(|(user, _)| (id, user)));
+        self.reminds.extend(remind.into_iter().map(|(user, _)| (id, user)));
         Ok(())
     }
 
     /// The running calls that a user has any part in.
     pub(crate) fn standing(&self, user: &UserId) -> Result<Vec<InvitationId>, Stop> {
         let mut ids: BTreeSet<InvitationId> = self.line(user)?.running.clone();
-        ids.extend(
-            self.calls
-                .iter()
-                .filter(|(_, c)| c.participant(user).is_some())
-                .map(|(id, _)| *id),
-        );
+        ids.extend(self.calls.iter().filter(|(_, c)| c.participant(user).is_some()).map(|(id, _)| *id));
         self.need(ids.iter().map(|id| Key::Call(*id)))?;
         let mut running = Vec::new();
         for id in ids {
@@ -254,10 +231,7 @@ impl<'a> Txn<'a> {
     /// The call that a user is in, and the device that it is on.
     pub(crate) fn engaged(&self, user: &UserId) -> Result<Option<(InvitationId, DeviceId)>, Stop> {
         for id in self.standing(user)? {
-            let device = self
-                .find(id)?
-                .and_then(|c| c.last_turn(user))
-                .and_then(TurnRecord::device);
+            let device = self.find(id)?.and_then(|c| c.last_turn(user)).and_then(TurnRecord::device);
             if let Some(device) = device {
                 return Ok(Some((id, device.clone())));
             }
@@ -269,10 +243,7 @@ impl<'a> Txn<'a> {
     pub(crate) fn pending(&self, user: &UserId) -> Result<Vec<InvitationId>, Stop> {
         let mut pending = Vec::new();
         for id in self.standing(user)? {
-            if self
-                .find(id)?
-                .is_some_and(|c| c.pending_turn(user).is_some())
-            {
+            if self.find(id)?.is_some_and(|c| c.pending_turn(user).is_some()) {
                 pending.push(id);
             }
         }
@@ -280,16 +251,12 @@ impl<'a> Txn<'a> {
     }
 
     pub(crate) fn sessions(&self, user: &UserId) -> Option<&Sessions> {
-        self.sessions
-            .get(user)
-            .or_else(|| self.world.sessions.get(user))
+        self.sessions.get(user).or_else(|| self.world.sessions.get(user))
     }
 
     pub(crate) fn sessions_mut(&mut self, user: &UserId) -> &mut Sessions {
         let known = self.world.sessions.get(user);
-        self.sessions
-            .entry(user.clone())
-            .or_insert_with(|| known.cloned().unwrap_or_default())
+        self.sessions.entry(user.clone()).or_insert_with(|| known.cloned().unwrap_or_default())
     }
 
     pub(crate) fn has_session(&self, user: &UserId, device: &DeviceId) -> bool {
@@ -299,18 +266,11 @@ impl<'a> Txn<'a> {
     /// The calls that this step changed, each with how it was before.
     pub(crate) fn changed(&self) -> Vec<(Option<&Call>, &Call)> {
         let before = |id| self.world.calls.get(id).and_then(Option::as_ref);
-        self.calls
-            .iter()
-            .map(|(id, call)| (before(id), call))
-            .filter(|(was, is)| *was != Some(is))
-            .collect()
+        self.calls.iter().map(|(id, call)| (before(id), call)).filter(|(was, is)| *was != Some(is)).collect()
     }
 
     /// A line's missed calls before this step.
-    pub(crate) fn missed_before(
-        &self,
-        user: &UserId,
-    ) -> Option<&BTreeMap<MissedId, crate::line::MissedCall>> {
+    pub(crate) fn missed_before(&self, user: &UserId) -> Option<&BTreeMap<MissedId, crate::line::MissedCall>> {
         self.world.lines.get(user).map(|l| &l.missed)
     }
 
@@ -321,8 +281,5 @@ impl<'a> Txn<'a> {
 
 /// What can't be: said as an error of ours rather than a panic.
 fn unreachable() -> Stop {
-    Stop::Refused(Refusal::new(
-        Code::Internal,
-        "the server lost hold of a record; it is safe to try again",
-    ))
+    Stop::Refused(Refusal::new(Code::Internal, "the server lost hold of a record; it is safe to try again"))
 }

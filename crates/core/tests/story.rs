@@ -166,8 +166,10 @@ fn one_to_one_ring_miss_click_call_back_answer() {
         s.hello(&alice);
         s.hello(&bob);
         let (_, out) = s.ask(&alice, call(&["bob"]));
-        let rings = out.iter().any(|o| matches!(o, Output::Call { to, view } if *to == bob.session
-            && view.own[0].state == TurnState::Inviting && view.custom_data.as_deref() == Some("about the boat")));
+        let rings = out.iter().any(|o| {
+            matches!(o, Output::Call { to, view } if *to == bob.session
+            && view.own[0].state == TurnState::Inviting && view.custom_data.as_deref() == Some("about the boat"))
+        });
         assert!(rings, "{out:?}");
         let out = s.wait(Duration::from_secs(30));
         let missed = out
@@ -216,7 +218,9 @@ fn in_a_group_the_late_one_joins_by_the_click() {
         assert!(missed.can_join && missed.group);
         let (answer, out) = s.ask(&bob, dial(missed.id));
         assert!(matches!(answer, Ok(Reply::Made(Made::DialedBack { .. }))), "{answer:?}");
-        assert!(out.iter().any(|o| matches!(o, Output::Call { to, view } if *to == carol.session && view.in_call == 3)));
+        assert!(
+            out.iter().any(|o| matches!(o, Output::Call { to, view } if *to == carol.session && view.in_call == 3))
+        );
         assert!(s.rows.missed.is_empty());
     }
 }

@@ -1,8 +1,7 @@
 //! What is asked of one call, and who may (L5).
 
 use super::record::{
-    Asked, CallRecord, CallType, EndReason, Hidden, Leaving, Mode, ParticipantRecord, TurnKind,
-    TurnRecord, TurnState,
+    Asked, CallRecord, CallType, EndReason, Hidden, Leaving, Mode, ParticipantRecord, TurnKind, TurnRecord, TurnState,
 };
 use super::{Call, trim};
 use crate::id::{CallId, DeviceId, InvitationId, Person, TurnNo, UserId};
@@ -181,12 +180,7 @@ impl Call {
             revision: 1,
             group: false,
             dial_back: b.dial_back,
-            participants: vec![ParticipantRecord {
-                person: b.initiator,
-                changed: 1,
-                private: 0,
-                turns: vec![origin],
-            }],
+            participants: vec![ParticipantRecord { person: b.initiator, changed: 1, private: 0, turns: vec![origin] }],
             alone_until: None,
             ended: None,
             ended_by: None,
@@ -194,39 +188,17 @@ impl Call {
     }
 
     /// Decides one command at `now`. Timers that are due must have run before (`handle_timeout`).
-    pub fn handle(
-        &mut self,
-        command: Command,
-        now: Timestamp,
-        limits: &Limits,
-    ) -> Result<(), Refusal> {
+    pub fn handle(&mut self, command: Command, now: Timestamp, limits: &Limits) -> Result<(), Refusal> {
         match command {
-            Command::Ringing {
-                callee,
-                device,
-                turn,
-            } => self.ringing(&callee, device, turn, now, limits),
-            Command::Accept {
-                callee,
-                asked,
-                turn,
-            } => self.accept(&callee, asked, turn, now, limits),
-            Command::Reject {
-                callee,
-                asked,
-                turn,
-                busy,
-            } => self.reject(&callee, asked, turn, busy, now, limits),
+            Command::Ringing { callee, device, turn } => self.ringing(&callee, device, turn, now, limits),
+            Command::Accept { callee, asked, turn } => self.accept(&callee, asked, turn, now, limits),
+            Command::Reject { callee, asked, turn, busy } => self.reject(&callee, asked, turn, busy, now, limits),
             Command::Cancel { by, asked, whom } => self.cancel(&by, &asked, &whom, now, limits),
             Command::Invite { by, turns } => self.invite(&by, turns, now, limits),
             Command::Join { user, asked } => self.join(&user, asked, now, limits),
             Command::Leave { user, asked } => self.leave(&user, asked, now, limits),
             Command::End { user, asked } => self.end(&user, asked, now),
-            Command::Cross {
-                callee,
-                asked,
-                call_type,
-            } => self.cross(&callee, asked, call_type, now, limits),
+            Command::Cross { callee, asked, call_type } => self.cross(&callee, asked, call_type, now, limits),
             Command::Withdraw => self.withdraw(now),
             Command::Engage { callee } => self.engage(&callee, now, limits),
             Command::Hide { callee } => self.hide(&callee),
@@ -238,14 +210,7 @@ impl Call {
         Ok(())
     }
 
-    fn ringing(
-        &mut self,
-        callee: &UserId,
-        device: DeviceId,
-        no: TurnNo,
-        now: Timestamp,
-        limits: &Limits,
-    ) -> Done {
+    fn ringing(&mut self, callee: &UserId, device: DeviceId, no: TurnNo, now: Timestamp, limits: &Limits) -> Done {
         let i = self.answerable(callee, no)?;
         let turn = self.turn_mut(i, no);
         match turn.state {
@@ -278,14 +243,7 @@ impl Call {
         Ok(())
     }
 
-    fn accept(
-        &mut self,
-        callee: &UserId,
-        asked: Asked,
-        no: TurnNo,
-        now: Timestamp,
-        limits: &Limits,
-    ) -> Done {
+    fn accept(&mut self, callee: &UserId, asked: Asked, no: TurnNo, now: Timestamp, limits: &Limits) -> Done {
         let i = self.answerable(callee, no)?;
         let turn = self.turn_mut(i, no);
         match turn.state {
@@ -298,11 +256,7 @@ impl Call {
                 self.update_alone(now, limits);
             }
             TurnState::Accepted => {
-                if turn
-                    .answered
-                    .as_ref()
-                    .is_none_or(|a| a.device != asked.device)
-                {
+                if turn.answered.as_ref().is_none_or(|a| a.device != asked.device) {
                     return Err(gone_by(turn.state));
                 }
             }
@@ -337,11 +291,8 @@ impl Call {
                     return Err(expired());
                 }
                 turn.answered = Some(asked);
-                let (state, reason) = if busy {
-                    (TurnState::Busy, EndReason::Busy)
-                } else {
-                    (TurnState::Declined, EndReason::Declined)
-                };
+                let (state, reason) =
+                    if busy { (TurnState::Busy, EndReason::Busy) } else { (TurnState::Declined, EndReason::Declined) };
                 self.end_turn(i, state, now);
                 self.settle(reason, None, now, limits);
             }
@@ -359,34 +310,19 @@ impl Call {
         Ok(())
     }
 
-    fn cancel(
-        &mut self,
-        by: &UserId,
-        asked: &Asked,
-        whom: &CancelWhom,
-        now: Timestamp,
-        limits: &Limits,
-    ) -> Done {
+    fn cancel(&mut self, by: &UserId, asked: &Asked, whom: &CancelWhom, now: Timestamp, limits: &Limits) -> Done {
         let me = self.member(by)?;
         let mine = |t: &TurnRecord| t.kind == TurnKind::Invited && (me == 0 || t.inviter == *by);
         // A repeat finds its own work, whatever became of those callees since (N2).
         let repeat = |t: &TurnRecord| mine(t) && t.closed.as_ref() == Some(asked);
-        if self.0.ended_by.as_ref() == Some(asked)
-            || self
-                .0
-                .participants
-                .iter()
-                .any(|p| p.turns.iter().any(repeat))
-        {
+        if self.0.ended_by.as_ref() == Some(asked) || self.0.participants.iter().any(|p| p.turns.iter().any(repeat)) {
             return Ok(());
         }
         let private = self.0.participants[me].private;
         // The turns meant: of each callee named, the one named, or their newest that the asker saw.
         let meant: Vec<(usize, TurnNo)> = match whom {
             CancelWhom::Turn { callee, turn } => {
-                let i = self
-                    .index(callee)
-                    .filter(|&i| self.0.participants[i].turns.iter().any(|t| t.no == *turn));
+                let i = self.index(callee).filter(|&i| self.0.participants[i].turns.iter().any(|t| t.no == *turn));
                 vec![(i.ok_or_else(no_such_turn)?, *turn)]
             }
             CancelWhom::All { seen } => self
@@ -399,18 +335,12 @@ impl Call {
                 .map(|(i, t)| (i, t.no))
                 .collect(),
         };
-        let pending: Vec<_> = meant
-            .iter()
-            .filter(|(i, no)| self.turn(*i, *no).is_some_and(TurnRecord::pending))
-            .collect();
+        let pending: Vec<_> =
+            meant.iter().filter(|(i, no)| self.turn(*i, *no).is_some_and(TurnRecord::pending)).collect();
         if pending.is_empty() {
             return self.cancel_too_late(me, asked, &meant, now);
         }
-        if !self.engages(by)
-            || pending
-                .iter()
-                .any(|(i, no)| !self.turn(*i, *no).is_some_and(mine))
-        {
+        if !self.engages(by) || pending.iter().any(|(i, no)| !self.turn(*i, *no).is_some_and(mine)) {
             return Err(self.not_allowed());
         }
         for &&(i, no) in &pending {
@@ -422,13 +352,7 @@ impl Call {
     }
 
     /// A `cancel` that finds nothing pending: the end of a call just accepted (L5), or a refusal.
-    fn cancel_too_late(
-        &mut self,
-        me: usize,
-        asked: &Asked,
-        meant: &[(usize, TurnNo)],
-        now: Timestamp,
-    ) -> Done {
+    fn cancel_too_late(&mut self, me: usize, asked: &Asked, meant: &[(usize, TurnNo)], now: Timestamp) -> Done {
         let newest = meant
             .iter()
             .filter_map(|&(i, no)| self.turn(i, no))
@@ -443,23 +367,11 @@ impl Call {
         }
     }
 
-    fn invite(
-        &mut self,
-        by: &UserId,
-        turns: Vec<NewTurn>,
-        now: Timestamp,
-        limits: &Limits,
-    ) -> Done {
+    fn invite(&mut self, by: &UserId, turns: Vec<NewTurn>, now: Timestamp, limits: &Limits) -> Done {
         self.may_invite(by)?;
         // All of them or none: a refused command changes nothing.
-        if turns.iter().any(|new| {
-            self.last_turn(&new.callee.id)
-                .is_some_and(|t| !t.state.ended())
-        }) {
-            return Err(Refusal::new(
-                Code::AlreadyInvited,
-                "this user is already invited or in the call",
-            ));
+        if turns.iter().any(|new| self.last_turn(&new.callee.id).is_some_and(|t| !t.state.ended())) {
+            return Err(Refusal::new(Code::AlreadyInvited, "this user is already invited or in the call"));
         }
         let since = self.0.revision + 1;
         for new in turns {
@@ -467,12 +379,7 @@ impl Call {
                 Some(i) => i,
                 None => {
                     let person = new.callee.clone();
-                    self.0.participants.push(ParticipantRecord {
-                        person,
-                        changed: since,
-                        private: 0,
-                        turns: vec![],
-                    });
+                    self.0.participants.push(ParticipantRecord { person, changed: since, private: 0, turns: vec![] });
                     self.0.participants.len() - 1
                 }
             };
@@ -498,13 +405,8 @@ impl Call {
     pub fn may_invite(&self, by: &UserId) -> Result<(), Refusal> {
         let me = self.member(by)?;
         let first = self.0.participants.len() == 1;
-        let allowed = first
-            || (self.0.can_invite_in_calling && (me == 0 || !self.0.only_initiator_can_invite));
-        if self.engages(by) && allowed {
-            Ok(())
-        } else {
-            Err(self.not_allowed())
-        }
+        let allowed = first || (self.0.can_invite_in_calling && (me == 0 || !self.0.only_initiator_can_invite));
+        if self.engages(by) && allowed { Ok(()) } else { Err(self.not_allowed()) }
     }
 
     fn join(&mut self, user: &UserId, asked: Asked, now: Timestamp, limits: &Limits) -> Done {
@@ -538,20 +440,12 @@ impl Call {
         let i = self.member(user)?;
         // A repeat leaves no later turn (N2).
         let turns = &self.0.participants[i].turns;
-        if turns
-            .iter()
-            .any(|t| t.state == TurnState::Left && t.closed.as_ref() == Some(&asked))
-        {
+        if turns.iter().any(|t| t.state == TurnState::Left && t.closed.as_ref() == Some(&asked)) {
             return Ok(());
         }
         let turn = self.turn_at(i).ok_or_else(no_such_turn)?;
         match turn.state {
-            TurnState::Accepted
-                if turn
-                    .answered
-                    .as_ref()
-                    .is_some_and(|a| a.device == asked.device) =>
-            {
+            TurnState::Accepted if turn.answered.as_ref().is_some_and(|a| a.device == asked.device) => {
                 self.depart(i, Leaving::Asked, Some(asked), now, limits);
                 Ok(())
             }
@@ -576,11 +470,7 @@ impl Call {
             return Err(self.not_allowed());
         }
         let unanswered = !self.0.group && self.pending() > 0;
-        let reason = if unanswered {
-            EndReason::Cancelled
-        } else {
-            EndReason::Ended
-        };
+        let reason = if unanswered { EndReason::Cancelled } else { EndReason::Ended };
         self.finish(reason, Some(asked), now);
         Ok(())
     }
@@ -595,11 +485,7 @@ impl Call {
     ) -> Done {
         let i = self.index(callee).ok_or_else(not_found)?;
         let not_allowed = self.not_allowed();
-        let Some(turn) = self.0.participants[i]
-            .turns
-            .last_mut()
-            .filter(|t| t.pending())
-        else {
+        let Some(turn) = self.0.participants[i].turns.last_mut().filter(|t| t.pending()) else {
             return Err(not_allowed);
         };
         turn.answer(asked);
@@ -628,10 +514,7 @@ impl Call {
     }
 
     fn engage(&mut self, callee: &UserId, now: Timestamp, limits: &Limits) -> Done {
-        if let Some(i) = self
-            .index(callee)
-            .filter(|&i| self.turn_at(i).is_some_and(TurnRecord::rings))
-        {
+        if let Some(i) = self.index(callee).filter(|&i| self.turn_at(i).is_some_and(TurnRecord::rings)) {
             self.end_turn(i, TurnState::Busy, now);
             self.settle(EndReason::Busy, None, now, limits);
         }
@@ -682,10 +565,7 @@ impl Call {
 /// The parts that commands and timers share.
 impl Call {
     pub(super) fn index(&self, user: &UserId) -> Option<usize> {
-        self.0
-            .participants
-            .iter()
-            .position(|p| p.person.id == *user)
+        self.0.participants.iter().position(|p| p.person.id == *user)
     }
 
     pub(super) fn turn_at(&self, i: usize) -> Option<&TurnRecord> {
@@ -699,35 +579,23 @@ impl Call {
     /// The turn that `answerable` or `cancel` has found to be there.
     fn turn_mut(&mut self, i: usize, no: TurnNo) -> &mut TurnRecord {
         let turns = &mut self.0.participants[i].turns;
-        let at = turns
-            .iter()
-            .position(|t| t.no == no)
-            .unwrap_or(turns.len() - 1);
+        let at = turns.iter().position(|t| t.no == no).unwrap_or(turns.len() - 1);
         &mut turns[at]
     }
 
     fn device_turn(&mut self, user: &UserId, device: &DeviceId) -> Option<&mut TurnRecord> {
         let i = self.index(user)?;
-        self.0.participants[i]
-            .turns
-            .last_mut()
-            .filter(|t| t.device() == Some(device))
+        self.0.participants[i].turns.last_mut().filter(|t| t.device() == Some(device))
     }
 
     /// How many different users were ever invited.
     fn invitees(&self) -> usize {
-        self.0
-            .participants
-            .iter()
-            .filter(|p| p.turns.iter().any(|t| t.kind == TurnKind::Invited))
-            .count()
+        self.0.participants.iter().filter(|p| p.turns.iter().any(|t| t.kind == TurnKind::Invited)).count()
     }
 
     /// The participant's place, for who may know of the call.
     fn member(&self, user: &UserId) -> Result<usize, Refusal> {
-        self.index(user)
-            .filter(|_| self.knows(user))
-            .ok_or_else(not_found)
+        self.index(user).filter(|_| self.knows(user)).ok_or_else(not_found)
     }
 
     /// The callee's place, for an answer to a turn that they were told of.
@@ -774,30 +642,15 @@ impl Call {
     }
 
     /// Takes a participant out, and does what follows from it (L6, L7).
-    pub(super) fn depart(
-        &mut self,
-        i: usize,
-        how: Leaving,
-        asked: Option<Asked>,
-        now: Timestamp,
-        limits: &Limits,
-    ) {
+    pub(super) fn depart(&mut self, i: usize, how: Leaving, asked: Option<Asked>, now: Timestamp, limits: &Limits) {
         if let Some(turn) = self.0.participants[i].turns.last_mut() {
             turn.leaving = Some(how);
             turn.closed.clone_from(&asked);
         }
         self.end_turn(i, TurnState::Left, now);
-        let reason = if how == Leaving::Lost {
-            EndReason::Lost
-        } else {
-            EndReason::Left
-        };
+        let reason = if how == Leaving::Lost { EndReason::Lost } else { EndReason::Left };
         if !self.0.group {
-            let reason = if self.pending() > 0 {
-                EndReason::Cancelled
-            } else {
-                reason
-            };
+            let reason = if self.pending() > 0 { EndReason::Cancelled } else { reason };
             self.finish(reason, asked, now);
         } else if i == 0 && self.0.end_when_initiator_leaves {
             self.finish(reason, asked, now);
@@ -807,20 +660,11 @@ impl Call {
     }
 
     /// Ends the call if nothing holds it (L6), else sees to who is alone.
-    pub(super) fn settle(
-        &mut self,
-        reason: EndReason,
-        asked: Option<Asked>,
-        now: Timestamp,
-        limits: &Limits,
-    ) {
+    pub(super) fn settle(&mut self, reason: EndReason, asked: Option<Asked>, now: Timestamp, limits: &Limits) {
         if !self.running() {
             return;
         }
-        let unanswered = !self.0.group
-            && self.0.participants.len() > 1
-            && self.accepted() < 2
-            && self.pending() == 0;
+        let unanswered = !self.0.group && self.0.participants.len() > 1 && self.accepted() < 2 && self.pending() == 0;
         if self.accepted() == 0 || unanswered || self.nobody_reachable() {
             self.finish(reason, asked, now);
         } else {
@@ -859,17 +703,12 @@ impl Call {
     /// Every invitee's only turn was unreachable (V3).
     fn nobody_reachable(&self) -> bool {
         let mut invitees = self.0.participants.iter().skip(1).peekable();
-        invitees.peek().is_some()
-            && invitees.all(|p| p.turns.iter().all(|t| t.state == TurnState::Unreachable))
+        invitees.peek().is_some() && invitees.all(|p| p.turns.iter().all(|t| t.state == TurnState::Unreachable))
     }
 
     /// Why a call ends that rings nobody.
     fn at_once(&self) -> EndReason {
-        if self.nobody_reachable() {
-            EndReason::Unreachable
-        } else {
-            EndReason::Busy
-        }
+        if self.nobody_reachable() { EndReason::Unreachable } else { EndReason::Busy }
     }
 }
 
@@ -921,10 +760,9 @@ fn gone_by(state: TurnState) -> Refusal {
         | TurnState::Left
         | TurnState::Declined
         | TurnState::Busy
-        | TurnState::Unreachable => Refusal::new(
-            Code::AnsweredElsewhere,
-            "the invitation was answered already, here or on another device",
-        ),
+        | TurnState::Unreachable => {
+            Refusal::new(Code::AnsweredElsewhere, "the invitation was answered already, here or on another device")
+        }
     }
 }
 

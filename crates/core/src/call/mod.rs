@@ -98,10 +98,7 @@ impl Call {
 
     /// Whether this user is in the call.
     pub fn engages(&self, user: &UserId) -> bool {
-        self.running()
-            && self
-                .last_turn(user)
-                .is_some_and(|t| t.state == TurnState::Accepted)
+        self.running() && self.last_turn(user).is_some_and(|t| t.state == TurnState::Accepted)
     }
 
     /// A user's turn that waits for an answer, hidden or not.
@@ -111,18 +108,13 @@ impl Call {
 
     /// Whether this user may know of it: the initiator, or who has had a turn that isn't hidden, or was shown one.
     pub fn knows(&self, user: &UserId) -> bool {
-        self.participant(user).is_some_and(|p| {
-            p.turns
-                .iter()
-                .any(|t| t.known() || t.hidden == Some(Hidden::BlockedLater))
-        })
+        self.participant(user)
+            .is_some_and(|p| p.turns.iter().any(|t| t.known() || t.hidden == Some(Hidden::BlockedLater)))
     }
 
     /// Whether this user may `join` now (L5): hidden turns are passed over.
     pub fn may_join(&self, user: &UserId) -> bool {
-        let last = self
-            .participant(user)
-            .and_then(|p| p.turns.iter().rev().find(|t| t.known()));
+        let last = self.participant(user).and_then(|p| p.turns.iter().rev().find(|t| t.known()));
         self.running()
             && self.0.group
             && last.is_some_and(|t| match t.state {
@@ -131,10 +123,7 @@ impl Call {
                 | TurnState::Declined
                 | TurnState::Unreachable
                 | TurnState::Left => true,
-                TurnState::Inviting
-                | TurnState::Ringing
-                | TurnState::Accepted
-                | TurnState::Cancelled => false,
+                TurnState::Inviting | TurnState::Ringing | TurnState::Accepted | TurnState::Cancelled => false,
             })
     }
 
@@ -143,11 +132,7 @@ impl Call {
         if self.0.group {
             return None;
         }
-        self.0
-            .participants
-            .iter()
-            .map(|p| &p.person)
-            .find(|p| p.id != *user)
+        self.0.participants.iter().map(|p| &p.person).find(|p| p.id != *user)
     }
 
     /// Everyone with a part in it, hidden or not.
@@ -157,9 +142,7 @@ impl Call {
 
     /// How many are in the call.
     pub fn accepted(&self) -> usize {
-        self.last_turns()
-            .filter(|t| t.state == TurnState::Accepted)
-            .count()
+        self.last_turns().filter(|t| t.state == TurnState::Accepted).count()
     }
 
     /// How many turns wait for an answer, hidden ones included: nobody can tell them apart.
@@ -169,11 +152,7 @@ impl Call {
 
     /// Notes on a turn that it is a missed call, which alone its callee may dial back (D9).
     pub(crate) fn mark_missed(&mut self, user: &UserId, turn: TurnNo, reason: MissedReason) {
-        let participant = self
-            .0
-            .participants
-            .iter_mut()
-            .find(|p| p.person.id == *user);
+        let participant = self.0.participants.iter_mut().find(|p| p.person.id == *user);
         if let Some(turn) = participant.and_then(|p| p.turns.iter_mut().find(|t| t.no == turn)) {
             turn.missed = Some(reason);
         }
@@ -211,13 +190,7 @@ fn check(r: &CallRecord) -> Result<(), BrokenRecord> {
             return Err(BrokenRecord("only an accepted turn has a grace"));
         }
     }
-    if r.running()
-        && !r.participants.iter().any(|p| {
-            p.turns
-                .last()
-                .is_some_and(|t| t.state == TurnState::Accepted)
-        })
-    {
+    if r.running() && !r.participants.iter().any(|p| p.turns.last().is_some_and(|t| t.state == TurnState::Accepted)) {
         return Err(BrokenRecord("a running call has somebody in it"));
     }
     Ok(())

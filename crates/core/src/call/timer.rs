@@ -73,10 +73,7 @@ impl Call {
 
     fn time_out(&mut self, at: Timestamp, now: Timestamp, limits: &Limits) {
         for i in 0..self.0.participants.len() {
-            if self
-                .turn_at(i)
-                .is_some_and(|t| t.pending() && t.deadline <= at)
-            {
+            if self.turn_at(i).is_some_and(|t| t.pending() && t.deadline <= at) {
                 self.end_turn(i, TurnState::TimedOut, now);
             }
         }
@@ -85,10 +82,7 @@ impl Call {
 
     fn lose(&mut self, at: Timestamp, now: Timestamp, limits: &Limits) {
         for i in 0..self.0.participants.len() {
-            if self
-                .turn_at(i)
-                .is_some_and(|t| t.state == TurnState::Accepted && t.grace.is_some_and(|g| g <= at))
-            {
+            if self.turn_at(i).is_some_and(|t| t.state == TurnState::Accepted && t.grace.is_some_and(|g| g <= at)) {
                 self.depart(i, Leaving::Lost, None, now, limits);
             }
         }

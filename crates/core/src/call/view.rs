@@ -1,9 +1,7 @@
 //! What one user may see of one call (K5).
 
 use super::Call;
-use super::record::{
-    CallType, EndReason, Hidden, Leaving, Mode, ParticipantRecord, TurnKind, TurnRecord, TurnState,
-};
+use super::record::{CallType, EndReason, Hidden, Leaving, Mode, ParticipantRecord, TurnKind, TurnRecord, TurnState};
 use crate::id::{CallId, DeviceId, InvitationId, Person, TurnNo, UserId};
 use crate::limits::LISTED;
 use crate::time::Timestamp;
@@ -101,11 +99,7 @@ impl Call {
     pub fn view(&self, user: &UserId) -> Option<CallView> {
         let (me, others) = self.seen_by(user)?;
         let pinned = |p: &ParticipantRecord| {
-            p.person.id == self.initiator().id
-                || me
-                    .turns
-                    .iter()
-                    .any(|t| t.known() && t.inviter == p.person.id)
+            p.person.id == self.initiator().id || me.turns.iter().any(|t| t.known() && t.inviter == p.person.id)
         };
         let mut listed = others.clone();
         listed.sort_by_key(|p| (!pinned(p), std::cmp::Reverse(p.changed)));
@@ -130,22 +124,10 @@ impl Call {
 
     fn seen_by(&self, user: &UserId) -> Option<(&ParticipantRecord, Vec<&ParticipantRecord>)> {
         let me = self.participant(user).filter(|_| self.knows(user))?;
-        Some((
-            me,
-            self.record()
-                .participants
-                .iter()
-                .filter(|p| p.person.id != *user)
-                .collect(),
-        ))
+        Some((me, self.record().participants.iter().filter(|p| p.person.id != *user).collect()))
     }
 
-    fn view_with(
-        &self,
-        me: &ParticipantRecord,
-        others: &[&ParticipantRecord],
-        others_count: usize,
-    ) -> CallView {
+    fn view_with(&self, me: &ParticipantRecord, others: &[&ParticipantRecord], others_count: usize) -> CallView {
         let r = self.record();
         CallView {
             invitation: r.id,
@@ -183,11 +165,7 @@ fn own_turn(t: &TurnRecord) -> Option<OwnTurn> {
         no: t.no,
         kind: t.kind,
         inviter: t.inviter.clone(),
-        state: if blocked_later {
-            TurnState::Declined
-        } else {
-            t.state
-        },
+        state: if blocked_later { TurnState::Declined } else { t.state },
         deadline: t.deadline,
         device: t.answered.as_ref().map(|a| a.device.clone()),
         leaving: t.leaving,
@@ -197,10 +175,5 @@ fn own_turn(t: &TurnRecord) -> Option<OwnTurn> {
 }
 
 fn other_turn(t: &TurnRecord) -> OtherTurn {
-    OtherTurn {
-        no: t.no,
-        kind: t.kind,
-        inviter: t.inviter.clone(),
-        state: t.state,
-    }
+    OtherTurn { no: t.no, kind: t.kind, inviter: t.inviter.clone(), state: t.state }
 }

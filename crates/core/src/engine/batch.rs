@@ -1,7 +1,7 @@
 //! One batch: its steps decided in order, what it changed, and what leaves once that is durable.
 
 use super::decide::{NotYet, decide, unavailable};
-use super::{Act, Engine};
+use super::{Act, Engine, random};
 use crate::call::{Call, CallView};
 use crate::id::{InvitationId, UserId};
 use crate::line::{HistoryRecord, Line};
@@ -17,6 +17,8 @@ const ROUNDS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Batch {
     now: Timestamp,
+    /// For the step in front, however often it comes again.
+    random: u128,
     waiting: VecDeque<Step>,
     decided: Vec<Step>,
     /// How often the step in front has asked for more.
@@ -33,9 +35,10 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(now: Timestamp, waiting: VecDeque<Step>) -> Self {
+    pub(super) fn new(now: Timestamp, random: u128, waiting: VecDeque<Step>) -> Self {
         Self {
             now,
+            random,
             singly: waiting.len() == 1,
             waiting,
             decided: Vec::new(),
@@ -57,9 +60,7 @@ impl Batch {
     }
 
     pub(super) fn changed_calls(&self) -> impl Iterator<Item = (InvitationId, Option<&Call>)> {
-        self.calls_before
-            .iter()
-            .map(|(id, call)| (*id, call.as_ref()))
+        self.calls_before.iter().map(|(id, call)| (*id, call.as_ref()))
     }
 
     /// Takes a decided step's change in, keeping what was there before the batch.
@@ -71,15 +72,11 @@ impl Batch {
             self.touched.extend(call.users().cloned().map(Key::Line));
         }
         for user in change.lines.keys() {
-            self.lines_before
-                .entry(user.clone())
-                .or_insert_with(|| world.lines.get(user).cloned());
+            self.lines_before.entry(user.clone()).or_insert_with(|| world.lines.get(user).cloned());
             self.touched.insert(Key::Line(user.clone()));
         }
         for user in change.sessions.keys() {
-            self.sessions_before
-                .entry(user.clone())
-                .or_insert_with(|| world.sessions.get(user).cloned());
+            self.sessions_before.entry(user.clone()).or_insert_with(|| world.sessions.get(user).cloned());
             self.touched.insert(Key::Line(user.clone()));
         }
         let mut change = change;
@@ -99,24 +96,13 @@ impl Batch {
             Ok(Reply::Welcome(welcome)) => welcome.replaced.clone(),
             _ => Vec::new(),
         };
-        self.replies.extend(
-            replaced
-                .into_iter()
-                .map(|session| Output::Replaced { session }),
-        );
-        self.replies.push(Output::Reply {
-            to: by.session,
-            request: request.cloned(),
-            answer,
-        });
+        self.replies.extend(replaced.into_iter().map(|session| Output::Replaced { session }));
+        self.replies.push(Output::Reply { to: by.session, request: request.cloned(), answer });
     }
 
     /// What has to be durable before anything of this batch may leave.
     fn writes(&self, world: &World) -> Writes {
-        let mut writes = Writes {
-            history: self.history.clone(),
-            ..Writes::default()
-        };
+        let mut writes = Writes { history: self.history.clone(), ..Writes::default() };
         for (id, before) in &self.calls_before {
             let Some(Some(call)) = world.calls.get(id) else {
                 continue;
@@ -133,24 +119,16 @@ impl Batch {
                 writes.lines.push(line.record.clone());
             }
             let known = before.as_ref().map(|b| &b.missed);
-            let new = line
-                .missed
-                .iter()
-                .filter(|(id, m)| known.and_then(|k| k.get(id)) != Some(m));
-            writes
-                .missed
-                .extend(new.map(|(_, m)| (user.clone(), m.clone())));
-            let gone = known
-                .into_iter()
-                .flat_map(BTreeMap::keys)
-                .filter(|id| !line.missed.contains_key(id));
+            let new = line.missed.iter().filter(|(id, m)| known.and_then(|k| k.get(id)) != Some(m));
+            writes.missed.extend(new.map(|(_, m)| (user.clone(), m.clone())));
+            let gone = known.into_iter().flat_map(BTreeMap::keys).filter(|id| !line.missed.contains_key(id));
             writes.handled.extend(gone.map(|id| (user.clone(), *id)));
         }
         writes
     }
 
-    /// Puts everything back as it was before the batch. What it changed is forgotten, to be loaded again; the
-    /// connections stay as the sockets are.
+    /// Puts everything back as it was before the batch, and gives the calls that it changed and all its steps, decided
+    /// or not. What it changed is forgotten, to be loaded again; the connections stay as the sockets are.
     pub(super) fn undo(self, world: &mut World) -> (Vec<InvitationId>, Vec<Step>) {
         for key in self.touched {
             match key {
@@ -168,13 +146,10 @@ impl Batch {
                 None => world.sessions.remove(&user),
             };
         }
-        let calls = self
-            .calls_before
-            .into_iter()
-            .filter(|(_, call)| call.is_some())
-            .map(|(id, _)| id)
-            .collect();
-        (calls, self.decided)
+        let calls = self.calls_before.into_iter().filter(|(_, call)| call.is_some()).map(|(id, _)| id).collect();
+        let mut steps = self.decided;
+        steps.extend(self.waiting);
+        (calls, steps)
     }
 
     /// Everything that leaves, in order, and the keys that the batch touched.
@@ -190,10 +165,7 @@ impl Batch {
                     continue;
                 };
                 if let Some(view) = news(before.as_ref(), call, user) {
-                    outputs.extend(sessions.values().map(|to| Output::Call {
-                        to: *to,
-                        view: view.clone(),
-                    }));
+                    outputs.extend(sessions.values().map(|to| Output::Call { to: *to, view: view.clone() }));
                     sent.insert((*id, user.clone()));
                 }
             }
@@ -202,8 +174,7 @@ impl Batch {
             outputs.extend(reminders(world, id, &user));
         }
         for (user, before) in &self.lines_before {
-            let (Some(line), Some(sessions)) = (world.lines.get(user), world.sessions.get(user))
-            else {
+            let (Some(line), Some(sessions)) = (world.lines.get(user), world.sessions.get(user)) else {
                 continue;
             };
             if before.as_ref().is_some_and(|b| b.missed == line.missed) {
@@ -224,32 +195,21 @@ fn news(before: Option<&Call>, call: &Call, user: &UserId) -> Option<CallView> {
     let old = before.and_then(|c| c.view(user));
     let own_changed = old.as_ref().map(|o| &o.own) != Some(&view.own);
     let goes_on = view.own.last().is_some_and(|t| !t.state.ended());
-    let same = old.is_some_and(|o| {
-        CallView {
-            revision: view.revision,
-            ..o
-        } == view
-    });
+    let same = old.is_some_and(|o| CallView { revision: view.revision, ..o } == view);
     (!same && (own_changed || goes_on)).then_some(view)
 }
 
 /// The call again, for each device that hasn't said that it rings (N4).
 fn reminders(world: &World, id: InvitationId, user: &UserId) -> Vec<Output> {
     let call = world.calls.get(&id).and_then(Option::as_ref);
-    let rang = call
-        .and_then(|c| c.last_turn(user))
-        .filter(|t| t.rings())
-        .map(|t| &t.rang);
+    let rang = call.and_then(|c| c.last_turn(user)).filter(|t| t.rings()).map(|t| &t.rang);
     let (Some(rang), Some(view)) = (rang, call.and_then(|c| c.view(user))) else {
         return Vec::new();
     };
     let sessions = world.sessions.get(user).into_iter().flatten();
     sessions
         .filter(|(device, _)| !rang.contains(device))
-        .map(|(_, to)| Output::Call {
-            to: *to,
-            view: view.clone(),
-        })
+        .map(|(_, to)| Output::Call { to: *to, view: view.clone() })
         .collect()
 }
 
@@ -257,23 +217,19 @@ impl Engine {
     /// Decides the batch's steps until it needs something, or is ready to be written.
     pub(super) fn advance(&mut self) -> Act {
         loop {
-            let random = self.random();
             let Some(batch) = self.batch.as_mut() else {
                 return Act::Idle(self.timers.next());
             };
             let Some(step) = batch.waiting.pop_front() else {
                 return Act::Commit(batch.writes(&self.world));
             };
-            let cx = Cx {
-                now: batch.now,
-                limits: &self.limits,
-                random,
-            };
+            let cx = Cx { now: batch.now, limits: &self.limits, random: batch.random };
             match decide(&step, &self.world, cx) {
                 Ok((answer, change)) => {
                     batch.rounds = 0;
                     let calls: Vec<_> = change.calls.keys().copied().collect();
                     batch.take(step, answer, change, &mut self.world);
+                    batch.random = random(&mut self.random);
                     self.set_timers(&calls);
                 }
                 Err(NotYet::Due(id)) => {
@@ -297,9 +253,7 @@ impl Engine {
     fn set_timers(&mut self, calls: &[InvitationId]) {
         for id in calls {
             let call = self.world.calls.get(id).and_then(Option::as_ref);
-            let next = call
-                .and_then(|c| c.poll_timeout(&self.limits))
-                .map(|(at, _)| at);
+            let next = call.and_then(|c| c.poll_timeout(&self.limits)).map(|(at, _)| at);
             self.timers.set(*id, next);
         }
     }

@@ -22,14 +22,8 @@ impl Step {
             Self::Request { by, ask, .. } => {
                 let mut keys = vec![Key::Line(by.user.clone())];
                 match ask {
-                    Ask::Send(send) => {
-                        keys.extend(send.invitees.iter().map(|i| Key::Line(i.user.clone())))
-                    }
-                    Ask::Invite {
-                        invitation,
-                        invitees,
-                        ..
-                    } => {
+                    Ask::Send(send) => keys.extend(send.invitees.iter().map(|i| Key::Line(i.user.clone()))),
+                    Ask::Invite { invitation, invitees, .. } => {
                         keys.push(Key::Call(*invitation));
                         keys.extend(invitees.iter().map(|i| Key::Line(i.user.clone())));
                     }
@@ -81,16 +75,13 @@ pub(super) enum NotYet {
 /// Decides a step over the world, which stays as it is.
 pub(super) fn decide(step: &Step, world: &World, cx: Cx<'_>) -> Result<(Answer, Change), NotYet> {
     let mut txn = Txn::new(world, cx);
-    if let Step::Timeout(id) = step {
+    if let Step::Timeout(id) | Step::Restarted(id) = step {
         txn.running_timers_of(*id);
     }
-    let reply = txn
-        .need(step.keys())
-        .and_then(|()| take(step, &mut txn))
-        .and_then(|reply| {
-            line::settle(&mut txn)?;
-            Ok(reply)
-        });
+    let reply = txn.need(step.keys()).and_then(|()| take(step, &mut txn)).and_then(|reply| {
+        line::settle(&mut txn)?;
+        Ok(reply)
+    });
     match reply {
         Ok(reply) => Ok((Ok(reply), txn.into_change())),
         Err(Stop::Refused(refusal)) => Ok((Err(refusal), Change::default())),
@@ -115,39 +106,25 @@ fn take(step: &Step, txn: &mut Txn<'_>) -> Result<Reply, Stop> {
                 let mode = mode(txn, by)?;
                 line::send(txn, by, request, send, mode)
             }
-            Ask::Invite {
-                invitation,
-                invitees,
-                ring,
-            } => line::invite(txn, by, request, *invitation, invitees, ring),
+            Ask::Invite { invitation, invitees, ring } => line::invite(txn, by, request, *invitation, invitees, ring),
             Ask::Accept { invitation, turn } => line::accept(txn, by, request, *invitation, *turn),
             Ask::Join { invitation } => line::join(txn, by, request, *invitation),
-            Ask::Ringing { .. }
-            | Ask::Reject { .. }
-            | Ask::Cancel { .. }
-            | Ask::Leave { .. }
-            | Ask::End { .. } => line::simple(txn, by, request, ask),
+            Ask::Ringing { .. } | Ask::Reject { .. } | Ask::Cancel { .. } | Ask::Leave { .. } | Ask::End { .. } => {
+                line::simple(txn, by, request, ask)
+            }
             Ask::DialBack { .. } => {
                 let mode = mode(txn, by)?;
                 line::dial_back(txn, by, request, ask, mode)
             }
             Ask::Click { missed } => line::click(txn, by, request, *missed),
-            Ask::Dismiss {
-                missed,
-                notification,
-            } => line::dismiss(txn, by, *missed, *notification),
+            Ask::Dismiss { missed, notification } => line::dismiss(txn, by, *missed, *notification),
             Ask::Block(user) => line::block(txn, by, user),
             Ask::Unblock(user) => line::unblock(txn, by, user),
             Ask::SetDoNotDisturb(to) => line::do_not_disturb(txn, by, to.clone()),
             Ask::Fetch { invitation, offset } => {
                 let call = txn.find(*invitation)?;
-                let view = call
-                    .and_then(|c| c.page(&by.user, *offset, PAGE))
-                    .ok_or_else(crate::call::not_found)?;
-                Ok(Reply::Details(Box::new(Details {
-                    view,
-                    offset: *offset,
-                })))
+                let view = call.and_then(|c| c.page(&by.user, *offset, PAGE)).ok_or_else(crate::call::not_found)?;
+                Ok(Reply::Details(Box::new(Details { view, offset: *offset })))
             }
             Ask::MissedCalls { offset } => line::list_missed(txn, by, *offset),
             Ask::Uninit => line::uninit(txn, by, request),
@@ -157,21 +134,13 @@ fn take(step: &Step, txn: &mut Txn<'_>) -> Result<Reply, Stop> {
 
 /// The asking device's mode (V2); general for one that isn't registered.
 fn mode(txn: &Txn<'_>, by: &Actor) -> Result<Mode, Stop> {
-    Ok(txn
-        .line(&by.user)?
-        .record
-        .devices
-        .get(&by.device)
-        .map_or(Mode::General, |d| d.mode))
+    Ok(txn.line(&by.user)?.record.devices.get(&by.device).map_or(Mode::General, |d| d.mode))
 }
 
 /// The answer to a step that could not be decided or kept.
 pub(super) fn unavailable() -> Refusal {
     Refusal {
         retry_after: Some(std::time::Duration::from_secs(1)),
-        ..Refusal::new(
-            Code::Unavailable,
-            "the server could not do this now; try again with the same request id",
-        )
+        ..Refusal::new(Code::Unavailable, "the server could not do this now; try again with the same request id")
     }
 }

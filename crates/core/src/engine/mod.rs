@@ -92,12 +92,7 @@ impl Timers {
     }
 
     fn due(&self, now: Timestamp) -> Vec<InvitationId> {
-        self.by_time
-            .iter()
-            .take_while(|(at, _)| *at <= now)
-            .take(TIMERS)
-            .map(|(_, id)| *id)
-            .collect()
+        self.by_time.iter().take_while(|(at, _)| *at <= now).take(TIMERS).map(|(_, id)| *id).collect()
     }
 }
 
@@ -122,11 +117,14 @@ impl Engine {
         Self { keep, ..self }
     }
 
-    /// Takes over every running call of the store. Overdue deadlines run first, then each grace begins anew (G7).
+    /// Takes over every running call of the store: each grace begins anew, and overdue deadlines run, before anything
+    /// else (G7).
     pub fn start(&mut self, running: Vec<CallRecord>) {
         for record in running {
             let id = record.id;
             self.admit(id, Some(record));
+            // Nothing of it runs before its graces have begun anew.
+            self.timers.set(id, None);
             self.inbox.push_back(Step::Restarted(id));
         }
         self.forget_idle(self.world.calls.keys().copied().map(Key::Call).collect());
@@ -179,7 +177,7 @@ impl Engine {
             if steps.is_empty() {
                 return Act::Idle(self.timers.next());
             }
-            self.batch = Some(Batch::new(now, steps));
+            self.batch = Some(Batch::new(now, random(&mut self.random), steps));
         }
         self.advance()
     }
@@ -188,12 +186,7 @@ impl Engine {
         if let Some(step) = self.again.pop_front() {
             return VecDeque::from([step]);
         }
-        let mut steps: VecDeque<Step> = self
-            .timers
-            .due(now)
-            .into_iter()
-            .map(Step::Timeout)
-            .collect();
+        let mut steps: VecDeque<Step> = self.timers.due(now).into_iter().map(Step::Timeout).collect();
         let room = BATCH - steps.len();
         steps.extend(self.inbox.drain(..room.min(self.inbox.len())));
         steps
@@ -205,9 +198,7 @@ impl Engine {
             self.admit(id, record);
         }
         for row in loaded.lines {
-            let record = row
-                .line
-                .unwrap_or_else(|| crate::line::LineRecord::new(row.user.clone()));
+            let record = row.line.unwrap_or_else(|| crate::line::LineRecord::new(row.user.clone()));
             let mut line = Line::from_record(record, row.missed, row.running);
             // What this batch has decided already is newer than what the store knows.
             for (id, call) in self.batch.iter().flat_map(Batch::changed_calls) {
@@ -237,41 +228,33 @@ impl Engine {
             return Act::Idle(self.timers.next());
         };
         let single = batch.single();
+        // Decided again a little later, from what the store knows by then.
+        let again_at = if single { now + OWED_AGAIN } else { now };
         let (calls, steps) = batch.undo(&mut self.world);
         let mut outputs = Vec::new();
         for step in steps {
-            if !single {
+            if let Step::Timeout(id) = step {
+                self.timers.set(id, Some(again_at));
+            } else if !single {
                 self.again.push_back(step);
             } else if let Some((by, request)) = step.asker() {
                 let (to, request) = (by.session, request.cloned());
-                outputs.push(Output::Reply {
-                    to,
-                    request,
-                    answer: Err(decide::unavailable()),
-                });
-            } else if step.owed() && !matches!(step, Step::Timeout(_)) {
+                outputs.push(Output::Reply { to, request, answer: Err(decide::unavailable()) });
+            } else if step.owed() {
                 self.inbox.push_back(step);
             }
         }
         for id in &calls {
-            // Decided again a little later, from what the store knows by then.
-            self.timers
-                .set(*id, Some(if single { now + OWED_AGAIN } else { now }));
+            self.timers.set(*id, Some(again_at));
         }
-        Act::Release {
-            outputs,
-            facts: Vec::new(),
-        }
+        Act::Release { outputs, facts: Vec::new() }
     }
 
     /// Takes a call in from the store, with its timer.
     fn admit(&mut self, id: InvitationId, record: Option<CallRecord>) {
         // A record that breaks the call's invariants is shown to nobody and left as it is.
         let call = record.and_then(|r| Call::from_record(r).ok());
-        let next = call
-            .as_ref()
-            .and_then(|c| c.poll_timeout(&self.limits))
-            .map(|(at, _)| at);
+        let next = call.as_ref().and_then(|c| c.poll_timeout(&self.limits)).map(|(at, _)| at);
         self.timers.set(id, next);
         self.world.calls.insert(id, call);
     }
@@ -281,23 +264,14 @@ impl Engine {
         for key in touched {
             match key {
                 Key::Call(id) => {
-                    let running = self
-                        .world
-                        .calls
-                        .get(&id)
-                        .and_then(Option::as_ref)
-                        .is_some_and(Call::running);
+                    let running = self.world.calls.get(&id).and_then(Option::as_ref).is_some_and(Call::running);
                     if self.keep == Keep::Timers || !running {
                         self.world.calls.remove(&id);
                     }
                 }
                 Key::Line(user) => {
                     let idle = !self.world.sessions.contains_key(&user)
-                        && self
-                            .world
-                            .lines
-                            .get(&user)
-                            .is_none_or(|l| l.running.is_empty());
+                        && self.world.lines.get(&user).is_none_or(|l| l.running.is_empty());
                     if self.keep == Keep::Timers || idle {
                         self.world.lines.remove(&user);
                     }
@@ -305,16 +279,16 @@ impl Engine {
             }
         }
     }
+}
 
-    /// 128 random bits (SplitMix64, seeded by the driver).
-    fn random(&mut self) -> u128 {
-        let mut next = || {
-            self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = self.random;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
-        };
-        u128::from(next()) << 64 | u128::from(next())
-    }
+/// 128 random bits (SplitMix64, seeded by the driver).
+fn random(state: &mut u64) -> u128 {
+    let mut next = || {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    u128::from(next()) << 64 | u128::from(next())
 }

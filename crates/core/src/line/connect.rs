@@ -14,12 +14,7 @@ const SEEN_EVERY: Duration = Duration::from_secs(24 * 3600);
 pub(crate) fn hello(txn: &mut Txn<'_>, hello: &Hello) -> Result<Reply, Stop> {
     let by = &hello.by;
     txn.need_standing([by.user.clone()])?;
-    txn.need(
-        hello
-            .holds
-            .iter()
-            .map(|(id, _)| crate::step::Key::Call(*id)),
-    )?;
+    txn.need(hello.holds.iter().map(|(id, _)| crate::step::Key::Call(*id)))?;
     register(txn, hello)?;
     claim(txn, by, hello.claim.as_ref())?;
     let replaced = open(txn, by);
@@ -27,9 +22,7 @@ pub(crate) fn hello(txn: &mut Txn<'_>, hello: &Hello) -> Result<Reply, Stop> {
     for id in txn.standing(&by.user)? {
         let call = txn.call(id)?;
         let holds = hello.holds.iter().any(|(held, _)| *held == id);
-        let stands = call
-            .last_turn(&by.user)
-            .is_some_and(|t| t.known() && !t.state.ended());
+        let stands = call.last_turn(&by.user).is_some_and(|t| t.known() && !t.state.ended());
         if stands && !holds {
             calls.extend(call.short_view(&by.user));
         }
@@ -47,11 +40,7 @@ pub(crate) fn hello(txn: &mut Txn<'_>, hello: &Hello) -> Result<Reply, Stop> {
         gone,
         missed: super::missed_view(line, line.record.devices.get(&by.device)),
         blocked: line.record.blocked.iter().cloned().collect(),
-        do_not_disturb: line
-            .record
-            .do_not_disturb
-            .clone()
-            .filter(|d| txn.cx.now < d.until),
+        do_not_disturb: line.record.do_not_disturb.clone().filter(|d| txn.cx.now < d.until),
         replaced,
     })))
 }
@@ -70,19 +59,10 @@ fn register(txn: &mut Txn<'_>, hello: &Hello) -> Result<(), Stop> {
         mode: hello.mode,
         config: hello.config.clone(),
         registered_at: known.map_or(now, |d| d.registered_at),
-        seen_at: known.map_or(now, |d| {
-            if d.seen_at + SEEN_EVERY <= now {
-                now
-            } else {
-                d.seen_at
-            }
-        }),
+        seen_at: known.map_or(now, |d| if d.seen_at + SEEN_EVERY <= now { now } else { d.seen_at }),
     };
     let line = txn.line(user)?;
-    let old = line
-        .missed
-        .values()
-        .any(|m| m.missed_at < now - limits.retention);
+    let old = line.missed.values().any(|m| m.missed_at < now - limits.retention);
     if known == Some(&fresh) && line.record.person.name == hello.name && !old {
         return Ok(());
     }
@@ -93,12 +73,7 @@ fn register(txn: &mut Txn<'_>, hello: &Hello) -> Result<(), Stop> {
     line.forget_old(now, &limits);
     while line.record.devices.len() > limits.devices_per_user.max(1) {
         let spare = |id: &DeviceId| *id != hello.by.device && !connected.contains_key(id);
-        let longest = line
-            .record
-            .devices
-            .iter()
-            .filter(|(id, _)| spare(id))
-            .min_by_key(|(_, d)| d.seen_at);
+        let longest = line.record.devices.iter().filter(|(id, _)| spare(id)).min_by_key(|(_, d)| d.seen_at);
         match longest.map(|(id, _)| id.clone()) {
             Some(id) => line.record.devices.remove(&id),
             None => break,
@@ -115,21 +90,14 @@ fn claim(txn: &mut Txn<'_>, by: &Actor, claim: Option<&Claim>) -> Result<(), Sto
     if device != by.device {
         return Ok(());
     }
-    let asked = txn
-        .call(id)?
-        .last_turn(&by.user)
-        .and_then(|t| t.answered.as_ref());
+    let asked = txn.call(id)?.last_turn(&by.user).and_then(|t| t.answered.as_ref());
     let claimed = match claim {
         Some(Claim::Invitation(claimed)) => *claimed == id,
         Some(Claim::Request(request)) => asked.is_some_and(|a| a.request == *request),
         None => false,
     };
     let user = by.user.clone();
-    let command = if claimed {
-        Command::Back { user, device }
-    } else {
-        Command::TakeOut { user }
-    };
+    let command = if claimed { Command::Back { user, device } } else { Command::TakeOut { user } };
     txn.command(id, command)
 }
 
@@ -137,15 +105,9 @@ fn claim(txn: &mut Txn<'_>, by: &Actor, claim: Option<&Claim>) -> Result<(), Sto
 fn open(txn: &mut Txn<'_>, by: &Actor) -> Vec<SessionId> {
     let most = txn.cx.limits.sessions_per_user.max(1);
     let sessions = txn.sessions_mut(&by.user);
-    let mut replaced: Vec<_> = sessions
-        .insert(by.device.clone(), by.session)
-        .into_iter()
-        .collect();
+    let mut replaced: Vec<_> = sessions.insert(by.device.clone(), by.session).into_iter().collect();
     while sessions.len() > most {
-        let oldest = sessions
-            .iter()
-            .filter(|(d, _)| **d != by.device)
-            .min_by_key(|(_, s)| **s);
+        let oldest = sessions.iter().filter(|(d, _)| **d != by.device).min_by_key(|(_, s)| **s);
         match oldest.map(|(d, _)| d.clone()) {
             Some(device) => replaced.extend(sessions.remove(&device)),
             None => break,
@@ -165,41 +127,26 @@ pub(crate) fn gone(txn: &mut Txn<'_>, by: &Actor) -> Result<Reply, Stop> {
     if let Some((id, device)) = txn.engaged(&by.user)?
         && device == by.device
     {
-        txn.command(
-            id,
-            Command::Gone {
-                user: by.user.clone(),
-                device,
-            },
-        )?;
+        txn.command(id, Command::Gone { user: by.user.clone(), device })?;
     }
     Ok(Reply::Done)
 }
 
-/// Nobody is connected yet: the grace of everyone in the call begins anew (L9).
+/// Nobody is connected yet: the grace of everyone in the call begins anew (L9), then what is overdue runs (G7).
 pub(crate) fn restarted(txn: &mut Txn<'_>, id: InvitationId) -> Result<Reply, Stop> {
     let Some(call) = txn.find(id)?.filter(|c| c.running()) else {
         return Ok(Reply::Done);
     };
     let engaged: Vec<_> = call
         .users()
-        .filter_map(|u| {
-            call.last_turn(u)
-                .and_then(TurnRecord::device)
-                .map(|d| (u.clone(), d.clone()))
-        })
+        .filter_map(|u| call.last_turn(u).and_then(TurnRecord::device).map(|d| (u.clone(), d.clone())))
         .filter(|(u, d)| !txn.has_session(u, d))
         .collect();
     for (user, device) in engaged {
-        txn.command(
-            id,
-            Command::Back {
-                user: user.clone(),
-                device: device.clone(),
-            },
-        )?;
+        txn.command(id, Command::Back { user: user.clone(), device: device.clone() })?;
         txn.command(id, Command::Gone { user, device })?;
     }
+    txn.time_out(id)?;
     Ok(Reply::Done)
 }
 
@@ -209,17 +156,8 @@ pub(crate) fn uninit(txn: &mut Txn<'_>, by: &Actor, request: &RequestId) -> Resu
     if let Some((id, device)) = txn.engaged(&by.user)?
         && device == by.device
     {
-        let asked = Asked {
-            device,
-            request: request.clone(),
-        };
-        txn.command(
-            id,
-            Command::Leave {
-                user: by.user.clone(),
-                asked,
-            },
-        )?;
+        let asked = Asked { device, request: request.clone() };
+        txn.command(id, Command::Leave { user: by.user.clone(), asked })?;
     }
     if txn.line(&by.user)?.record.devices.contains_key(&by.device) {
         txn.line_mut(&by.user)?.record.devices.remove(&by.device);

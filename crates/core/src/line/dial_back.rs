@@ -29,11 +29,7 @@ pub(crate) fn dial_back(
         Standing::Return(made) => made,
         Standing::Engaged(id) => {
             come_back(txn, &by.user, *missed)?;
-            let fact = Fact::DialBackFailed {
-                id: *missed,
-                user: by.user.clone(),
-                code: Code::AlreadyInCall,
-            };
+            let fact = Fact::DialBackFailed { id: *missed, user: by.user.clone(), code: Code::AlreadyInCall };
             txn.facts.push(fact);
             Made::Engaged { invitation: id }
         }
@@ -41,8 +37,7 @@ pub(crate) fn dial_back(
         Standing::Free => ring_back(txn, by, request, ask, caller, mode)?,
     };
     let limits = *txn.cx.limits;
-    txn.line_mut(&by.user)?
-        .remember(&by.device, request, made.clone(), &limits);
+    txn.line_mut(&by.user)?.remember(&by.device, request, made.clone(), &limits);
     Ok(Reply::Made(made))
 }
 
@@ -51,11 +46,7 @@ fn caller_of(txn: &Txn<'_>, user: &UserId, missed: MissedId) -> Result<(UserId, 
     let call = txn.call(missed.invitation)?;
     let turn = call
         .participant(user)
-        .and_then(|p| {
-            p.turns
-                .iter()
-                .find(|t| t.no == missed.turn && t.missed.is_some())
-        })
+        .and_then(|p| p.turns.iter().find(|t| t.no == missed.turn && t.missed.is_some()))
         .ok_or_else(|| Refusal::new(Code::NotFound, "there is no such missed call"))?;
     Ok((turn.inviter.clone(), call.record().group))
 }
@@ -84,52 +75,28 @@ fn under_way(
         return Ok(Standing::Free);
     }
     let call = txn.call(id)?;
-    let same = if group {
-        id == source
-    } else {
-        call.counterpart(&by.user).is_some_and(|p| p.id == *caller)
-    };
+    let same = if group { id == source } else { call.counterpart(&by.user).is_some_and(|p| p.id == *caller) };
     if same {
         let call_id = call.record().call_id.clone();
-        Ok(Standing::Return(Made::DialedBack {
-            invitation: id,
-            call_id,
-            device,
-        }))
+        Ok(Standing::Return(Made::DialedBack { invitation: id, call_id, device }))
     } else {
         Ok(Standing::Engaged(id))
     }
 }
 
 /// Joins the running group, or accepts the turn that is pending in it (D5, D8).
-fn enter(
-    txn: &mut Txn<'_>,
-    by: &Actor,
-    request: &RequestId,
-    id: InvitationId,
-) -> Result<Made, Stop> {
+fn enter(txn: &mut Txn<'_>, by: &Actor, request: &RequestId, id: InvitationId) -> Result<Made, Stop> {
     let user = by.user.clone();
-    let asked = Asked {
-        device: by.device.clone(),
-        request: request.clone(),
-    };
+    let asked = Asked { device: by.device.clone(), request: request.clone() };
     let call = txn.call(id)?;
     let call_id = call.record().call_id.clone();
     let command = if call.pending_turn(&by.user).is_some() {
-        Command::Cross {
-            callee: user,
-            asked,
-            call_type: None,
-        }
+        Command::Cross { callee: user, asked, call_type: None }
     } else {
         Command::Join { user, asked }
     };
     txn.command(id, command)?;
-    Ok(Made::DialedBack {
-        invitation: id,
-        call_id,
-        device: by.device.clone(),
-    })
+    Ok(Made::DialedBack { invitation: id, call_id, device: by.device.clone() })
 }
 
 /// Rings the caller with the same type, `customData` and `call_id` (D4), or answers their call that crosses (D8).
@@ -158,10 +125,7 @@ fn ring_back(
         id: InvitationId::v7(txn.cx.now.0, txn.cx.random),
         call_id: source.call_id.clone(),
         initiator: txn.line(&by.user)?.record.person.clone(),
-        asked: Asked {
-            device: by.device.clone(),
-            request: request.clone(),
-        },
+        asked: Asked { device: by.device.clone(), request: request.clone() },
         call_type: source.call_type,
         mode,
         end_when_initiator_leaves: *end_when_initiator_leaves,
@@ -173,20 +137,11 @@ fn ring_back(
         message: ring.message.clone(),
         dial_back: true,
     };
-    let invitee = Invitee {
-        user: caller,
-        unreachable: *unreachable,
-    };
+    let invitee = Invitee { user: caller, unreachable: *unreachable };
     match ring_up(txn, by, begin, &[invitee], ring)? {
-        Made::Invited {
-            invitation,
-            call_id,
-            ..
-        } => Ok(Made::DialedBack {
-            invitation,
-            call_id,
-            device: by.device.clone(),
-        }),
+        Made::Invited { invitation, call_id, .. } => {
+            Ok(Made::DialedBack { invitation, call_id, device: by.device.clone() })
+        }
         made @ (Made::Joined { .. } | Made::DialedBack { .. } | Made::Engaged { .. }) => Ok(made),
     }
 }
@@ -197,11 +152,7 @@ fn come_back(txn: &mut Txn<'_>, user: &UserId, missed: MissedId) -> Result<(), S
     let Some(click) = line.missed.get(&missed).and_then(|m| m.clicked.clone()) else {
         return Ok(());
     };
-    for call in line
-        .missed
-        .values_mut()
-        .filter(|m| m.clicked.as_ref() == Some(&click))
-    {
+    for call in line.missed.values_mut().filter(|m| m.clicked.as_ref() == Some(&click)) {
         call.clicked = None;
         call.returned = true;
     }

@@ -19,21 +19,13 @@ enum Topic<'a> {
 }
 
 fn topic(call: &MissedCall) -> Topic<'_> {
-    if call.group {
-        Topic::Group(call.id.invitation)
-    } else {
-        Topic::Caller(&call.caller.id)
-    }
+    if call.group { Topic::Group(call.id.invitation) } else { Topic::Caller(&call.caller.id) }
 }
 
 impl Line {
     /// Unhandled missed calls, newest first.
     fn unhandled(&self) -> Vec<&MissedCall> {
-        let mut calls: Vec<_> = self
-            .missed
-            .values()
-            .filter(|m| m.clicked.is_none())
-            .collect();
+        let mut calls: Vec<_> = self.missed.values().filter(|m| m.clicked.is_none()).collect();
         calls.sort_by_key(|m| std::cmp::Reverse((m.missed_at, m.id)));
         calls
     }
@@ -55,11 +47,7 @@ impl Line {
     pub(super) fn miss(&mut self, call: MissedCall, limits: &Limits) {
         while self.missed.len() >= limits.missed_kept.max(1) {
             let oldest = |of: &dyn Fn(&MissedCall) -> bool| {
-                self.missed
-                    .values()
-                    .filter(|m| of(m))
-                    .min_by_key(|m| (m.missed_at, m.id))
-                    .map(|m| m.id)
+                self.missed.values().filter(|m| of(m)).min_by_key(|m| (m.missed_at, m.id)).map(|m| m.id)
             };
             let same = oldest(&|m| m.caller.id == call.caller.id);
             match same.or_else(|| oldest(&|_| true)) {
@@ -78,12 +66,7 @@ impl Line {
 }
 
 /// A click handles all that its notification stood for, until its dial-back fails for being engaged (M4).
-pub(crate) fn click(
-    txn: &mut Txn<'_>,
-    by: &Actor,
-    request: &RequestId,
-    missed: MissedId,
-) -> Result<Reply, Stop> {
+pub(crate) fn click(txn: &mut Txn<'_>, by: &Actor, request: &RequestId, missed: MissedId) -> Result<Reply, Stop> {
     let meant = txn.line(&by.user)?.stood_for(missed);
     if !meant.is_empty() {
         let line = txn.line_mut(&by.user)?;
@@ -93,12 +76,8 @@ pub(crate) fn click(
                 call.returned = false;
             }
         }
-        let mut clicked: Vec<_> = line
-            .missed
-            .values()
-            .filter(|m| m.clicked.is_some())
-            .map(|m| (m.missed_at, m.id))
-            .collect();
+        let mut clicked: Vec<_> =
+            line.missed.values().filter(|m| m.clicked.is_some()).map(|m| (m.missed_at, m.id)).collect();
         clicked.sort_unstable();
         let over = clicked.len().saturating_sub(CLICKED_KEPT);
         for (_, id) in clicked.into_iter().take(over) {
@@ -109,18 +88,9 @@ pub(crate) fn click(
 }
 
 /// A dismissal handles the one named, or all that its notification stood for.
-pub(crate) fn dismiss(
-    txn: &mut Txn<'_>,
-    by: &Actor,
-    missed: MissedId,
-    notification: bool,
-) -> Result<Reply, Stop> {
+pub(crate) fn dismiss(txn: &mut Txn<'_>, by: &Actor, missed: MissedId, notification: bool) -> Result<Reply, Stop> {
     let line = txn.line(&by.user)?;
-    let mut meant = if notification {
-        line.stood_for(missed)
-    } else {
-        Vec::new()
-    };
+    let mut meant = if notification { line.stood_for(missed) } else { Vec::new() };
     meant.push(missed);
     if meant.iter().any(|id| line.missed.contains_key(id)) {
         let line = txn.line_mut(&by.user)?;
@@ -135,12 +105,7 @@ pub(crate) fn dismiss(
 pub(crate) fn list(txn: &Txn<'_>, by: &Actor, offset: usize) -> Result<Reply, Stop> {
     let all = txn.line(&by.user)?.unhandled();
     let total = all.len();
-    let calls = all
-        .into_iter()
-        .skip(offset)
-        .take(NOTIFICATIONS)
-        .cloned()
-        .collect();
+    let calls = all.into_iter().skip(offset).take(NOTIFICATIONS).cloned().collect();
     Ok(Reply::MissedCalls { calls, total })
 }
 
@@ -156,11 +121,7 @@ pub(crate) fn view(line: &Line, device: Option<&DeviceRecord>) -> MissedView {
             heads.insert(call.id);
         }
     }
-    let shown: BTreeSet<Topic<'_>> = all
-        .iter()
-        .filter(|m| heads.contains(&m.id))
-        .map(|m| topic(m))
-        .collect();
+    let shown: BTreeSet<Topic<'_>> = all.iter().filter(|m| heads.contains(&m.id)).map(|m| topic(m)).collect();
     let mut spare = MISSED_LISTED - heads.len();
     let calls = all
         .iter()
@@ -175,9 +136,5 @@ pub(crate) fn view(line: &Line, device: Option<&DeviceRecord>) -> MissedView {
             existed: device.is_some_and(|d| d.registered_at <= m.missed_at),
         })
         .collect();
-    MissedView {
-        revision: line.record.revision,
-        calls,
-        total: all.len(),
-    }
+    MissedView { revision: line.record.revision, calls, total: all.len() }
 }

@@ -39,16 +39,8 @@ pub struct Line {
 
 impl Line {
     /// Takes what a store kept.
-    pub fn from_record(
-        record: LineRecord,
-        missed: Vec<MissedCall>,
-        running: Vec<InvitationId>,
-    ) -> Self {
-        Self {
-            record,
-            missed: missed.into_iter().map(|m| (m.id, m)).collect(),
-            running: running.into_iter().collect(),
-        }
+    pub fn from_record(record: LineRecord, missed: Vec<MissedCall>, running: Vec<InvitationId>) -> Self {
+        Self { record, missed: missed.into_iter().map(|m| (m.id, m)).collect(), running: running.into_iter().collect() }
     }
 
     /// Notes whether a call that the user has a part in runs.
@@ -61,21 +53,12 @@ impl Line {
     }
 
     fn remembered(&self, device: &DeviceId, request: &RequestId) -> Option<&Made> {
-        self.record
-            .requests
-            .iter()
-            .rev()
-            .find(|r| r.device == *device && r.request == *request)
-            .map(|r| &r.made)
+        self.record.requests.iter().rev().find(|r| r.device == *device && r.request == *request).map(|r| &r.made)
     }
 
     fn remember(&mut self, device: &DeviceId, request: &RequestId, made: Made, limits: &Limits) {
         let requests = &mut self.record.requests;
-        requests.push(Remembered {
-            device: device.clone(),
-            request: request.clone(),
-            made,
-        });
+        requests.push(Remembered { device: device.clone(), request: request.clone(), made });
         let over = requests.len().saturating_sub(limits.requests_kept);
         requests.drain(..over);
     }
@@ -86,24 +69,15 @@ impl Line {
 
     /// Whether do-not-disturb holds.
     fn quiet(&self, now: Timestamp) -> bool {
-        self.record
-            .do_not_disturb
-            .as_ref()
-            .is_some_and(|d| now < d.until)
+        self.record.do_not_disturb.as_ref().is_some_and(|d| now < d.until)
     }
 
     fn quiet_for(&self, caller: &UserId, now: Timestamp) -> bool {
-        self.record
-            .do_not_disturb
-            .as_ref()
-            .is_some_and(|d| now < d.until && !d.let_through.contains(caller))
+        self.record.do_not_disturb.as_ref().is_some_and(|d| now < d.until && !d.let_through.contains(caller))
     }
 
     /// C11 of a device; off for one unknown.
     fn waits(&self, device: &DeviceId) -> bool {
-        self.record
-            .devices
-            .get(device)
-            .is_some_and(|d| d.config.call_waiting)
+        self.record.devices.get(device).is_some_and(|d| d.config.call_waiting)
     }
 }

@@ -148,10 +148,7 @@ impl LineRecord {
     /// A line of whom nothing is known yet.
     pub fn new(id: UserId) -> Self {
         Self {
-            person: Person {
-                id,
-                name: "".into(),
-            },
+            person: Person { id, name: "".into() },
             devices: BTreeMap::new(),
             blocked: BTreeSet::new(),
             do_not_disturb: None,

@@ -1,9 +1,7 @@
 //! `send` and `invite`: who rings, who doesn't, and whose calls cross (L8, L10, L13).
 
 use super::Made;
-use crate::call::{
-    Asked, Begin, Call, CallType, Command, Hidden, Mode, NewTurn, TurnRecord, TurnState,
-};
+use crate::call::{Asked, Begin, Call, CallType, Command, Hidden, Mode, NewTurn, TurnRecord, TurnState};
 use crate::id::{CallId, InvitationId, RequestId, UserId};
 use crate::limits::Limits;
 use crate::refusal::{Code, Refusal};
@@ -18,41 +16,22 @@ pub(super) enum Fate {
     /// The other's one-to-one call stands, and is answered by this one (L10).
     Cross(InvitationId),
     /// Begins a turn; the callee's own one-to-one call to the asker gives way first, if there is one (L10).
-    Turn {
-        hidden: Option<Hidden>,
-        state: TurnState,
-        withdraw: Option<InvitationId>,
-    },
+    Turn { hidden: Option<Hidden>, state: TurnState, withdraw: Option<InvitationId> },
 }
 
 impl Fate {
     fn turn(hidden: Option<Hidden>, state: TurnState) -> Self {
-        Self::Turn {
-            hidden,
-            state,
-            withdraw: None,
-        }
+        Self::Turn { hidden, state, withdraw: None }
     }
 }
 
-pub(crate) fn send(
-    txn: &mut Txn<'_>,
-    by: &Actor,
-    request: &RequestId,
-    send: &Send,
-    mode: Mode,
-) -> Result<Reply, Stop> {
+pub(crate) fn send(txn: &mut Txn<'_>, by: &Actor, request: &RequestId, send: &Send, mode: Mode) -> Result<Reply, Stop> {
     check_ring(&send.ring, txn.cx.limits)?;
     check_invitees(&send.invitees, &by.user, txn.cx.limits)?;
     if send.custom_data.len() > txn.cx.limits.custom_data_bytes {
         return Err(too_large("custom_data", txn.cx.limits.custom_data_bytes).into());
     }
-    let people = send
-        .invitees
-        .iter()
-        .map(|i| i.user.clone())
-        .chain([by.user.clone()])
-        .collect::<Vec<_>>();
+    let people = send.invitees.iter().map(|i| i.user.clone()).chain([by.user.clone()]).collect::<Vec<_>>();
     txn.need_standing(people)?;
     if let Some(made) = txn.line(&by.user)?.remembered(&by.device, request) {
         return Ok(Reply::Made(made.clone()));
@@ -68,10 +47,7 @@ pub(crate) fn send(
         // Replaced just below where the app gave none.
         call_id: send.call_id.clone().map_or_else(|| new_call_id(txn), Ok)?,
         initiator: txn.line(&by.user)?.record.person.clone(),
-        asked: Asked {
-            device: by.device.clone(),
-            request: request.clone(),
-        },
+        asked: Asked { device: by.device.clone(), request: request.clone() },
         call_type: send.call_type,
         mode,
         end_when_initiator_leaves: send.end_when_initiator_leaves,
@@ -85,8 +61,7 @@ pub(crate) fn send(
     };
     let made = ring_up(txn, by, begin, &send.invitees, &send.ring)?;
     let limits = *txn.cx.limits;
-    txn.line_mut(&by.user)?
-        .remember(&by.device, request, made.clone(), &limits);
+    txn.line_mut(&by.user)?.remember(&by.device, request, made.clone(), &limits);
     Ok(Reply::Made(made))
 }
 
@@ -99,11 +74,7 @@ pub(super) fn ring_up(
     ring: &Ring,
 ) -> Result<Made, Stop> {
     let own_blocks = &txn.line(&by.user)?.record.blocked;
-    let group = invitees
-        .iter()
-        .filter(|i| !own_blocks.contains(&i.user))
-        .count()
-        > 1;
+    let group = invitees.iter().filter(|i| !own_blocks.contains(&i.user)).count() > 1;
     let (mut turns, mut refused, mut first) = (Vec::new(), Vec::new(), None);
     for invitee in invitees {
         match fate(txn, &by.user, invitee, group)? {
@@ -112,11 +83,7 @@ pub(super) fn ring_up(
                 first.get_or_insert(refusal);
             }
             Fate::Cross(id) => return cross(txn, by, &begin, id, refused),
-            Fate::Turn {
-                hidden,
-                state,
-                withdraw,
-            } => turns.push((invitee, hidden, state, withdraw)),
+            Fate::Turn { hidden, state, withdraw } => turns.push((invitee, hidden, state, withdraw)),
         }
     }
     if let (true, Some(first)) = (turns.is_empty(), first) {
@@ -125,12 +92,7 @@ pub(super) fn ring_up(
     let (id, call_id) = (begin.id, begin.call_id.clone());
     txn.insert(Call::begin(begin, txn.cx.now));
     start_turns(txn, by, id, turns, ring)?;
-    Ok(Made::Invited {
-        invitation: id,
-        call_id,
-        refused,
-        crossed: false,
-    })
+    Ok(Made::Invited { invitation: id, call_id, refused, crossed: false })
 }
 
 fn cross(
@@ -143,25 +105,9 @@ fn cross(
     let standing = txn.call(id)?.record();
     let call_id = standing.call_id.clone();
     let both_video = standing.call_type == CallType::Video && begin.call_type == CallType::Video;
-    let call_type = Some(if both_video {
-        CallType::Video
-    } else {
-        CallType::Voice
-    });
-    txn.command(
-        id,
-        Command::Cross {
-            callee: by.user.clone(),
-            asked: begin.asked.clone(),
-            call_type,
-        },
-    )?;
-    Ok(Made::Invited {
-        invitation: id,
-        call_id,
-        refused,
-        crossed: true,
-    })
+    let call_type = Some(if both_video { CallType::Video } else { CallType::Voice });
+    txn.command(id, Command::Cross { callee: by.user.clone(), asked: begin.asked.clone(), call_type })?;
+    Ok(Made::Invited { invitation: id, call_id, refused, crossed: true })
 }
 
 pub(crate) fn invite(
@@ -174,11 +120,7 @@ pub(crate) fn invite(
 ) -> Result<Reply, Stop> {
     check_ring(ring, txn.cx.limits)?;
     check_invitees(invitees, &by.user, txn.cx.limits)?;
-    let people = invitees
-        .iter()
-        .map(|i| i.user.clone())
-        .chain([by.user.clone()])
-        .collect::<Vec<_>>();
+    let people = invitees.iter().map(|i| i.user.clone()).chain([by.user.clone()]).collect::<Vec<_>>();
     txn.need_standing(people)?;
     if let Some(made) = txn.line(&by.user)?.remembered(&by.device, request) {
         return Ok(Reply::Made(made.clone()));
@@ -193,25 +135,14 @@ pub(crate) fn invite(
     }
     let (mut turns, mut refused, mut first) = (Vec::new(), Vec::new(), None);
     for invitee in invitees {
-        let here = txn
-            .call(id)?
-            .last_turn(&invitee.user)
-            .is_some_and(|t| !t.state.ended());
-        let fate = if here {
-            Fate::Refused(already_invited(id))
-        } else {
-            fate(txn, &by.user, invitee, true)?
-        };
+        let here = txn.call(id)?.last_turn(&invitee.user).is_some_and(|t| !t.state.ended());
+        let fate = if here { Fate::Refused(already_invited(id)) } else { fate(txn, &by.user, invitee, true)? };
         match fate {
             Fate::Refused(refusal) => {
                 refused.push((invitee.user.clone(), refusal.code));
                 first.get_or_insert(refusal);
             }
-            Fate::Turn {
-                hidden,
-                state,
-                withdraw,
-            } => turns.push((invitee, hidden, state, withdraw)),
+            Fate::Turn { hidden, state, withdraw } => turns.push((invitee, hidden, state, withdraw)),
             // Only a one-to-one call is answered by crossing it.
             Fate::Cross(_) => {}
         }
@@ -220,15 +151,9 @@ pub(crate) fn invite(
         return Err(first.into());
     }
     start_turns(txn, by, id, turns, ring)?;
-    let made = Made::Invited {
-        invitation: id,
-        call_id,
-        refused,
-        crossed: false,
-    };
+    let made = Made::Invited { invitation: id, call_id, refused, crossed: false };
     let limits = *txn.cx.limits;
-    txn.line_mut(&by.user)?
-        .remember(&by.device, request, made.clone(), &limits);
+    txn.line_mut(&by.user)?.remember(&by.device, request, made.clone(), &limits);
     Ok(Reply::Made(made))
 }
 
@@ -245,40 +170,17 @@ fn start_turns(
             txn.command(crossed, Command::Withdraw)?;
         }
         let callee = txn.line(&invitee.user)?.record.person.clone();
-        let deadline = if state.ended() {
-            txn.cx.now
-        } else {
-            txn.cx.now + ring.timeout
-        };
-        new.push(NewTurn {
-            callee,
-            deadline,
-            hidden,
-            state,
-        });
+        let deadline = if state.ended() { txn.cx.now } else { txn.cx.now + ring.timeout };
+        new.push(NewTurn { callee, deadline, hidden, state });
     }
-    txn.command(
-        id,
-        Command::Invite {
-            by: by.user.clone(),
-            turns: new,
-        },
-    )
+    txn.command(id, Command::Invite { by: by.user.clone(), turns: new })
 }
 
 /// Decides one invitee, in K3's order from the block on.
-pub(super) fn fate(
-    txn: &Txn<'_>,
-    by: &UserId,
-    invitee: &Invitee,
-    group: bool,
-) -> Result<Fate, Stop> {
+pub(super) fn fate(txn: &Txn<'_>, by: &UserId, invitee: &Invitee, group: bool) -> Result<Fate, Stop> {
     let callee = &invitee.user;
     if txn.line(by)?.blocks(callee) {
-        return Ok(Fate::Refused(Refusal::new(
-            Code::Forbidden,
-            "you blocked this user; unblock them to call them",
-        )));
+        return Ok(Fate::Refused(Refusal::new(Code::Forbidden, "you blocked this user; unblock them to call them")));
     }
     let line = txn.line(callee)?;
     let blocked = line.blocks(by).then_some(Hidden::Blocked);
@@ -290,11 +192,7 @@ pub(super) fn fate(
     }
     if group {
         if let Some(id) = calls_one_to_one(txn, callee, by)? {
-            return Ok(Fate::Turn {
-                hidden: None,
-                state: TurnState::Inviting,
-                withdraw: Some(id),
-            });
+            return Ok(Fate::Turn { hidden: None, state: TurnState::Inviting, withdraw: Some(id) });
         }
     } else if let Some(fate) = crossing(txn, by, callee)? {
         return Ok(fate);
@@ -309,26 +207,14 @@ pub(super) fn fate(
     }
     let mut ringing = 0;
     for id in txn.pending(callee)? {
-        ringing += usize::from(
-            txn.call(id)?
-                .pending_turn(callee)
-                .is_some_and(TurnRecord::rings),
-        );
+        ringing += usize::from(txn.call(id)?.pending_turn(callee).is_some_and(TurnRecord::rings));
     }
-    let state = if ringing >= txn.cx.limits.pending_turns {
-        TurnState::Busy
-    } else {
-        TurnState::Inviting
-    };
+    let state = if ringing >= txn.cx.limits.pending_turns { TurnState::Busy } else { TurnState::Inviting };
     Ok(Fate::turn(None, state))
 }
 
 /// The one-to-one call by which `caller` now rings `callee`, if there is one.
-fn calls_one_to_one(
-    txn: &Txn<'_>,
-    caller: &UserId,
-    callee: &UserId,
-) -> Result<Option<InvitationId>, Stop> {
+fn calls_one_to_one(txn: &Txn<'_>, caller: &UserId, callee: &UserId) -> Result<Option<InvitationId>, Stop> {
     for id in txn.pending(callee)? {
         let call = txn.call(id)?;
         if !call.record().group && call.engages(caller) {
@@ -345,9 +231,7 @@ fn crossing(txn: &Txn<'_>, by: &UserId, callee: &UserId) -> Result<Option<Fate>,
     }
     for id in txn.pending(by)? {
         let call = txn.call(id)?;
-        let rung = call
-            .pending_turn(by)
-            .is_some_and(|t| t.rings() && t.inviter == *callee);
+        let rung = call.pending_turn(by).is_some_and(|t| t.rings() && t.inviter == *callee);
         if rung && call.engages(callee) {
             return Ok(Some(Fate::Refused(already_invited(id))));
         }
@@ -365,42 +249,23 @@ pub(super) fn give_way(
     if *device == by.device || txn.has_session(&by.user, device) {
         return Err(already_in_call(id).into());
     }
-    txn.command(
-        id,
-        Command::TakeOut {
-            user: by.user.clone(),
-        },
-    )
+    txn.command(id, Command::TakeOut { user: by.user.clone() })
 }
 
 pub(super) fn already_in_call(id: InvitationId) -> Refusal {
-    Refusal::new(
-        Code::AlreadyInCall,
-        "you are in another call; leave it first",
-    )
-    .naming(id)
+    Refusal::new(Code::AlreadyInCall, "you are in another call; leave it first").naming(id)
 }
 
 fn already_invited(id: InvitationId) -> Refusal {
-    Refusal::new(
-        Code::AlreadyInvited,
-        "an invitation between you is already under way",
-    )
-    .naming(id)
+    Refusal::new(Code::AlreadyInvited, "an invitation between you is already under way").naming(id)
 }
 
 fn too_many(most: usize) -> Refusal {
-    Refusal::field(
-        "invitees",
-        format!("an invitation has at most {most} invitees"),
-    )
+    Refusal::field("invitees", format!("an invitation has at most {most} invitees"))
 }
 
 fn too_large(field: &'static str, most: usize) -> Refusal {
-    Refusal {
-        code: Code::PayloadTooLarge,
-        ..Refusal::field(field, format!("has at most {most} bytes"))
-    }
+    Refusal { code: Code::PayloadTooLarge, ..Refusal::field(field, format!("has at most {most} bytes")) }
 }
 
 fn new_call_id(txn: &Txn<'_>) -> Result<CallId, Stop> {
@@ -410,10 +275,7 @@ fn new_call_id(txn: &Txn<'_>) -> Result<CallId, Stop> {
 
 fn check_invitees(invitees: &[Invitee], by: &UserId, limits: &Limits) -> Result<(), Refusal> {
     if invitees.is_empty() {
-        return Err(Refusal::field(
-            "invitees",
-            "name at least one user to invite",
-        ));
+        return Err(Refusal::field("invitees", "name at least one user to invite"));
     }
     if invitees.len() > limits.invitees {
         return Err(too_many(limits.invitees));
@@ -431,35 +293,17 @@ fn check_invitees(invitees: &[Invitee], by: &UserId, limits: &Limits) -> Result<
 pub(super) fn check_ring(ring: &Ring, limits: &Limits) -> Result<(), Refusal> {
     if ring.timeout.as_secs() == 0 || ring.timeout > limits.max_timeout {
         let most = limits.max_timeout.as_secs();
-        return Err(Refusal::field(
-            "timeout_ms",
-            format!("a ring lasts 1 to {most} seconds"),
-        ));
+        return Err(Refusal::field("timeout_ms", format!("a ring lasts 1 to {most} seconds")));
     }
-    let over = |text: &Option<std::sync::Arc<str>>, most| {
-        text.as_ref().is_some_and(|t| t.chars().count() > most)
-    };
+    let over = |text: &Option<std::sync::Arc<str>>, most| text.as_ref().is_some_and(|t| t.chars().count() > most);
     if over(&ring.title, limits.title_chars) {
-        return Err(Refusal::field(
-            "title",
-            format!("has at most {} characters", limits.title_chars),
-        ));
+        return Err(Refusal::field("title", format!("has at most {} characters", limits.title_chars)));
     }
     if over(&ring.message, limits.message_chars) {
-        return Err(Refusal::field(
-            "message",
-            format!("has at most {} characters", limits.message_chars),
-        ));
+        return Err(Refusal::field("message", format!("has at most {} characters", limits.message_chars)));
     }
-    if ring
-        .resource_id
-        .as_ref()
-        .is_some_and(|r| r.is_empty() || r.len() > crate::id::MAX_ID_BYTES)
-    {
-        return Err(Refusal::field(
-            "resource_id",
-            "has 1 to 128 bytes, or is left out",
-        ));
+    if ring.resource_id.as_ref().is_some_and(|r| r.is_empty() || r.len() > crate::id::MAX_ID_BYTES) {
+        return Err(Refusal::field("resource_id", "has 1 to 128 bytes, or is left out"));
     }
     Ok(())
 }

@@ -19,24 +19,11 @@ pub(crate) fn block(txn: &mut Txn<'_>, by: &Actor, user: &UserId) -> Result<Repl
         return Ok(Reply::Done);
     }
     if line.record.blocked.len() >= most {
-        return Err(Refusal::field(
-            "user",
-            format!("a user can block at most {most} others; unblock some"),
-        )
-        .into());
+        return Err(Refusal::field("user", format!("a user can block at most {most} others; unblock some")).into());
     }
     for id in txn.pending(&by.user)? {
-        if txn
-            .call(id)?
-            .pending_turn(&by.user)
-            .is_some_and(|t| t.inviter == *user)
-        {
-            txn.command(
-                id,
-                Command::Hide {
-                    callee: by.user.clone(),
-                },
-            )?;
+        if txn.call(id)?.pending_turn(&by.user).is_some_and(|t| t.inviter == *user) {
+            txn.command(id, Command::Hide { callee: by.user.clone() })?;
         }
     }
     let line = txn.line_mut(&by.user)?;
@@ -54,18 +41,10 @@ pub(crate) fn unblock(txn: &mut Txn<'_>, by: &Actor, user: &UserId) -> Result<Re
 }
 
 /// Sets do-not-disturb, for turns that begin from now on.
-pub(crate) fn do_not_disturb(
-    txn: &mut Txn<'_>,
-    by: &Actor,
-    to: Option<DoNotDisturb>,
-) -> Result<Reply, Stop> {
+pub(crate) fn do_not_disturb(txn: &mut Txn<'_>, by: &Actor, to: Option<DoNotDisturb>) -> Result<Reply, Stop> {
     let most = txn.cx.limits.people_listed;
     if to.as_ref().is_some_and(|d| d.let_through.len() > most) {
-        return Err(Refusal::field(
-            "let_through",
-            format!("at most {most} people can be let through"),
-        )
-        .into());
+        return Err(Refusal::field("let_through", format!("at most {most} people can be let through")).into());
     }
     if txn.line(&by.user)?.record.do_not_disturb != to {
         txn.line_mut(&by.user)?.record.do_not_disturb = to;

@@ -7,10 +7,7 @@
 //! 5. History and log.
 
 use super::{Direction, HistoryRecord, MissedCall, Outcome};
-use crate::call::{
-    Call, Command, EndReason, Hidden, MissedReason, ParticipantRecord, TurnKind, TurnRecord,
-    TurnState,
-};
+use crate::call::{Call, Command, EndReason, Hidden, MissedReason, ParticipantRecord, TurnKind, TurnRecord, TurnState};
 use crate::id::{DeviceId, InvitationId, MissedId, Person, UserId};
 use crate::limits::LISTED;
 use crate::step::{Fact, Key};
@@ -20,41 +17,28 @@ use std::collections::BTreeSet;
 /// Settles what follows from the changes of a step.
 pub(crate) fn settle(txn: &mut Txn<'_>) -> Result<(), Stop> {
     engage(txn)?;
-    let changes: Vec<(Option<Call>, Call)> = txn
-        .changed()
-        .into_iter()
-        .map(|(was, is)| (was.cloned(), is.clone()))
-        .collect();
+    let changes: Vec<(Option<Call>, Call)> =
+        txn.changed().into_iter().map(|(was, is)| (was.cloned(), is.clone())).collect();
     need_lines(txn, &changes)?;
     for (was, is) in &changes {
         for p in &is.record().participants {
             for turn in &p.turns {
-                let before = was
-                    .as_ref()
-                    .and_then(|c| turn_before(c, &p.person.id, turn));
+                let before = was.as_ref().and_then(|c| turn_before(c, &p.person.id, turn));
                 if before.map(|t| t.state) != Some(turn.state) {
                     turn_changed(txn, is, p, turn, before)?;
                 }
             }
             offer(txn, was.as_ref(), is, &p.person.id)?;
         }
-        if let (None | Some(None), Some((reason, _))) =
-            (was.as_ref().map(|c| c.record().ended), is.record().ended)
-        {
-            txn.facts.push(Fact::Ended {
-                invitation: is.id(),
-                reason,
-            });
+        if let (None | Some(None), Some((reason, _))) = (was.as_ref().map(|c| c.record().ended), is.record().ended) {
+            txn.facts.push(Fact::Ended { invitation: is.id(), reason });
         }
     }
     count(txn)
 }
 
 fn turn_before<'a>(call: &'a Call, user: &UserId, turn: &TurnRecord) -> Option<&'a TurnRecord> {
-    call.participant(user)?
-        .turns
-        .iter()
-        .find(|t| t.no == turn.no)
+    call.participant(user)?.turns.iter().find(|t| t.no == turn.no)
 }
 
 /// L8: whoever is newly in a call is in no other, and what else rings for them is busy, unless that device waits (C11).
@@ -65,9 +49,7 @@ fn engage(txn: &mut Txn<'_>) -> Result<(), Stop> {
             let Some(turn) = is.last_turn(user) else {
                 continue;
             };
-            let before = was
-                .and_then(|c| turn_before(c, user, turn))
-                .and_then(TurnRecord::device);
+            let before = was.and_then(|c| turn_before(c, user, turn)).and_then(TurnRecord::device);
             if let (Some(device), None) = (turn.device(), before) {
                 newly.push((user.clone(), device.clone(), is.id()));
             }
@@ -76,21 +58,12 @@ fn engage(txn: &mut Txn<'_>) -> Result<(), Stop> {
     txn.need_standing(newly.iter().map(|(u, _, _)| u.clone()).collect::<Vec<_>>())?;
     for (user, device, id) in newly {
         let waits = txn.line(&user)?.waits(&device);
-        for other in txn
-            .standing(&user)?
-            .into_iter()
-            .filter(|other| *other != id)
-        {
+        for other in txn.standing(&user)?.into_iter().filter(|other| *other != id) {
             let call = txn.call(other)?;
             if call.engages(&user) {
                 txn.command(other, Command::TakeOut { user: user.clone() })?;
             } else if !waits && call.pending_turn(&user).is_some_and(TurnRecord::rings) {
-                txn.command(
-                    other,
-                    Command::Engage {
-                        callee: user.clone(),
-                    },
-                )?;
+                txn.command(other, Command::Engage { callee: user.clone() })?;
             }
         }
     }
@@ -104,8 +77,7 @@ fn need_lines(txn: &Txn<'_>, changes: &[(Option<Call>, Call)]) -> Result<(), Sto
         .flat_map(|(was, is)| {
             is.record().participants.iter().filter(move |p| {
                 let before = was.as_ref().and_then(|c| c.participant(&p.person.id));
-                before.map(|b| &b.turns) != Some(&p.turns)
-                    || p.turns.iter().any(|t| t.missed.is_some())
+                before.map(|b| &b.turns) != Some(&p.turns) || p.turns.iter().any(|t| t.missed.is_some())
             })
         })
         .map(|p| &p.person.id)
@@ -123,19 +95,9 @@ fn turn_changed(
     let (invitation, user) = (call.id(), p.person.id.clone());
     if before.is_none() && turn.kind == TurnKind::Invited {
         let by = turn.inviter.clone();
-        txn.facts.push(Fact::Invited {
-            invitation,
-            user: user.clone(),
-            turn: turn.no,
-            by,
-        });
+        txn.facts.push(Fact::Invited { invitation, user: user.clone(), turn: turn.no, by });
     }
-    txn.facts.push(Fact::Turn {
-        invitation,
-        user: user.clone(),
-        turn: turn.no,
-        state: turn.state,
-    });
+    txn.facts.push(Fact::Turn { invitation, user: user.clone(), turn: turn.no, state: turn.state });
     let connected = |t: &TurnRecord| matches!(t.state, TurnState::Accepted | TurnState::Left);
     if connected(turn) && !before.is_some_and(connected) {
         connect(txn, call, &user, turn)?;
@@ -161,11 +123,9 @@ fn missed_reason(turn: &TurnRecord) -> Option<MissedReason> {
         TurnState::Cancelled => MissedReason::Cancelled,
         TurnState::Busy => MissedReason::Busy,
         TurnState::Unreachable => MissedReason::Unreachable,
-        TurnState::Inviting
-        | TurnState::Ringing
-        | TurnState::Accepted
-        | TurnState::Left
-        | TurnState::Declined => return None,
+        TurnState::Inviting | TurnState::Ringing | TurnState::Accepted | TurnState::Left | TurnState::Declined => {
+            return None;
+        }
     };
     match turn.hidden {
         None => Some(reason),
@@ -183,17 +143,10 @@ fn miss(
 ) -> Result<(), Stop> {
     let (now, limits) = (txn.cx.now, *txn.cx.limits);
     let (r, user) = (call.record(), &p.person.id);
-    let caller = call.participant(&turn.inviter).map_or_else(
-        || Person {
-            id: turn.inviter.clone(),
-            name: "".into(),
-        },
-        |inviter| inviter.person.clone(),
-    );
-    let id = MissedId {
-        invitation: r.id,
-        turn: turn.no,
-    };
+    let caller = call
+        .participant(&turn.inviter)
+        .map_or_else(|| Person { id: turn.inviter.clone(), name: "".into() }, |inviter| inviter.person.clone());
+    let id = MissedId { invitation: r.id, turn: turn.no };
     txn.call_mut(r.id)?.mark_missed(user, turn.no, reason);
     let line = txn.line_mut(user)?;
     let missed = MissedCall {
@@ -212,19 +165,13 @@ fn miss(
         returned: false,
     };
     line.miss(missed, &limits);
-    txn.facts.push(Fact::Missed {
-        id,
-        user: user.clone(),
-        reason,
-    });
+    txn.facts.push(Fact::Missed { id, user: user.clone(), reason });
     Ok(())
 }
 
 /// Whether a click on a missed call of this group would bring the user into it (D5, D8).
 fn can_enter(call: &Call, user: &UserId) -> bool {
-    call.running()
-        && call.record().group
-        && (call.may_join(user) || call.pending_turn(user).is_some())
+    call.running() && call.record().group && (call.may_join(user) || call.pending_turn(user).is_some())
 }
 
 /// Keeps what a group's missed calls offer in step with the group.
@@ -235,11 +182,7 @@ fn offer(txn: &mut Txn<'_>, was: Option<&Call>, is: &Call, user: &UserId) -> Res
     }
     let stale = |m: &MissedCall| m.id.invitation == is.id() && m.can_join != now;
     if txn.line(user)?.missed.values().any(stale) {
-        txn.line_mut(user)?
-            .missed
-            .values_mut()
-            .filter(|m| stale(m))
-            .for_each(|m| m.can_join = now);
+        txn.line_mut(user)?.missed.values_mut().filter(|m| stale(m)).for_each(|m| m.can_join = now);
     }
     Ok(())
 }
@@ -261,11 +204,7 @@ fn connect(txn: &mut Txn<'_>, call: &Call, user: &UserId, turn: &TurnRecord) -> 
     handle(txn, &other, &|m| !m.group && m.caller.id == *user)
 }
 
-fn handle(
-    txn: &mut Txn<'_>,
-    user: &UserId,
-    which: &dyn Fn(&MissedCall) -> bool,
-) -> Result<(), Stop> {
+fn handle(txn: &mut Txn<'_>, user: &UserId, which: &dyn Fn(&MissedCall) -> bool) -> Result<(), Stop> {
     if txn.line(user)?.missed.values().any(which) {
         txn.line_mut(user)?.missed.retain(|_, m| !which(m));
     }
@@ -286,36 +225,17 @@ fn count(txn: &mut Txn<'_>) -> Result<(), Stop> {
 fn history(call: &Call, p: &ParticipantRecord, turn: &TurnRecord) -> HistoryRecord {
     let r = call.record();
     let initiator = turn.kind == TurnKind::Origin;
-    let others: Vec<&ParticipantRecord> = r
-        .participants
-        .iter()
-        .filter(|o| o.person.id != p.person.id)
-        .collect();
+    let others: Vec<&ParticipantRecord> = r.participants.iter().filter(|o| o.person.id != p.person.id).collect();
     let with: Vec<Person> = if initiator {
-        others
-            .iter()
-            .take(LISTED)
-            .map(|o| o.person.clone())
-            .collect()
+        others.iter().take(LISTED).map(|o| o.person.clone()).collect()
     } else {
-        let caller = if turn.kind == TurnKind::Joined {
-            &call.initiator().id
-        } else {
-            &turn.inviter
-        };
-        others
-            .iter()
-            .filter(|o| o.person.id == *caller)
-            .map(|o| o.person.clone())
-            .collect()
+        let caller = if turn.kind == TurnKind::Joined { &call.initiator().id } else { &turn.inviter };
+        others.iter().filter(|o| o.person.id == *caller).map(|o| o.person.clone()).collect()
     };
     let with_count = if initiator { others.len() } else { with.len() };
     HistoryRecord {
         user: p.person.id.clone(),
-        id: MissedId {
-            invitation: r.id,
-            turn: turn.no,
-        },
+        id: MissedId { invitation: r.id, turn: turn.no },
         call_id: r.call_id.clone(),
         call_type: r.call_type,
         group: r.group,

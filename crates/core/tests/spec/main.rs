@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test says what is wrong by failing
 
+mod engine;
 mod people;
+mod server;
 mod table;
 mod turns;
 mod views;

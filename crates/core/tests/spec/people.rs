@@ -1,8 +1,6 @@
 //! Names, moments and little makers that every test here uses.
 
-use ringback_core::call::{
-    Asked, Begin, Call, CallType, Command, Hidden, Mode, NewTurn, TurnState,
-};
+use ringback_core::call::{Asked, Begin, Call, CallType, Command, Hidden, Mode, NewTurn, TurnState};
 use ringback_core::id::{CallId, DeviceId, InvitationId, Person, RequestId, UserId};
 use ringback_core::limits::Limits;
 use ringback_core::time::Timestamp;
@@ -20,10 +18,7 @@ pub(crate) fn user(name: &str) -> UserId {
 }
 
 pub(crate) fn person(name: &str) -> Person {
-    Person {
-        id: user(name),
-        name: name.into(),
-    }
+    Person { id: user(name), name: name.into() }
 }
 
 pub(crate) fn device(name: &str) -> DeviceId {
@@ -31,10 +26,7 @@ pub(crate) fn device(name: &str) -> DeviceId {
 }
 
 pub(crate) fn asked(on: &str, request: &str) -> Asked {
-    Asked {
-        device: device(on),
-        request: RequestId::new(request).unwrap(),
-    }
+    Asked { device: device(on), request: RequestId::new(request).unwrap() }
 }
 
 pub(crate) fn limits() -> Limits {
@@ -63,99 +55,56 @@ pub(crate) fn begin() -> Begin {
 
 /// A turn of 60 s from T0 that rings.
 pub(crate) fn rings(callee: &str) -> NewTurn {
-    NewTurn {
-        callee: person(callee),
-        deadline: at(60),
-        hidden: None,
-        state: TurnState::Inviting,
-    }
+    NewTurn { callee: person(callee), deadline: at(60), hidden: None, state: TurnState::Inviting }
 }
 
 /// One that a later command begins.
 pub(crate) fn rings_later(callee: &str) -> NewTurn {
-    NewTurn {
-        deadline: at(120),
-        ..rings(callee)
-    }
+    NewTurn { deadline: at(120), ..rings(callee) }
 }
 
 pub(crate) fn hidden(callee: &str, hidden: Hidden) -> NewTurn {
-    NewTurn {
-        hidden: Some(hidden),
-        ..rings(callee)
-    }
+    NewTurn { hidden: Some(hidden), ..rings(callee) }
 }
 
 /// A turn that is over as it begins.
 pub(crate) fn at_once(callee: &str, state: TurnState) -> NewTurn {
-    NewTurn {
-        deadline: T0,
-        state,
-        ..rings(callee)
-    }
+    NewTurn { deadline: T0, state, ..rings(callee) }
 }
 
 pub(crate) fn invite(by: &str, turns: Vec<NewTurn>) -> Command {
-    Command::Invite {
-        by: user(by),
-        turns,
-    }
+    Command::Invite { by: user(by), turns }
 }
 
 pub(crate) fn accept(callee: &str, on: &str, turn: u32) -> Command {
-    Command::Accept {
-        callee: user(callee),
-        asked: asked(on, "accept"),
-        turn,
-    }
+    Command::Accept { callee: user(callee), asked: asked(on, "accept"), turn }
 }
 
 pub(crate) fn reject(callee: &str, on: &str, turn: u32, busy: bool) -> Command {
-    Command::Reject {
-        callee: user(callee),
-        asked: asked(on, "reject"),
-        turn,
-        busy,
-    }
+    Command::Reject { callee: user(callee), asked: asked(on, "reject"), turn, busy }
 }
 
 pub(crate) fn ringing(callee: &str, on: &str, turn: u32) -> Command {
-    Command::Ringing {
-        callee: user(callee),
-        device: device(on),
-        turn,
-    }
+    Command::Ringing { callee: user(callee), device: device(on), turn }
 }
 
 pub(crate) fn join(who: &str, on: &str) -> Command {
-    Command::Join {
-        user: user(who),
-        asked: asked(on, "join"),
-    }
+    Command::Join { user: user(who), asked: asked(on, "join") }
 }
 
 pub(crate) fn leave(who: &str, on: &str) -> Command {
-    Command::Leave {
-        user: user(who),
-        asked: asked(on, "leave"),
-    }
+    Command::Leave { user: user(who), asked: asked(on, "leave") }
 }
 
 pub(crate) fn end(who: &str, on: &str) -> Command {
-    Command::End {
-        user: user(who),
-        asked: asked(on, "end"),
-    }
+    Command::End { user: user(who), asked: asked(on, "end") }
 }
 
 pub(crate) fn cancel(by: &str, callee: &str, turn: u32) -> Command {
     Command::Cancel {
         by: user(by),
         asked: asked(&format!("{by}-1"), "cancel"),
-        whom: ringback_core::step::CancelWhom::Turn {
-            callee: user(callee),
-            turn,
-        },
+        whom: ringback_core::step::CancelWhom::Turn { callee: user(callee), turn },
     }
 }
 
@@ -170,8 +119,7 @@ pub(crate) fn cancel_all(by: &str, seen: u64) -> Command {
 /// Does a command that the set-up needs, at `seconds` after T0, time-outs first.
 pub(crate) fn act(call: &mut Call, seconds: u64, command: Command) {
     call.handle_timeout(at(seconds), &limits());
-    call.handle(command.clone(), at(seconds), &limits())
-        .unwrap_or_else(|refusal| panic!("{command:?}: {refusal}"));
+    call.handle(command.clone(), at(seconds), &limits()).unwrap_or_else(|refusal| panic!("{command:?}: {refusal}"));
 }
 
 /// Where a user's newest turn stands.

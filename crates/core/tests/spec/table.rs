@@ -38,22 +38,9 @@ const CANCELLED: &[State] = &[open(Cancelled)];
 const TIMED_OUT: &[State] = &[open(TimedOut)];
 /// Ended, neither cancelled nor timed out.
 const ANSWERED: &[State] = &[open(Left), open(Declined), open(Busy), open(Unreachable)];
-const ENDED: &[State] = &[
-    open(Left),
-    open(Declined),
-    open(Busy),
-    open(Cancelled),
-    open(TimedOut),
-    open(Unreachable),
-];
+const ENDED: &[State] = &[open(Left), open(Declined), open(Busy), open(Cancelled), open(TimedOut), open(Unreachable)];
 /// From which a callee may join.
-const JOINABLE: &[State] = &[
-    open(Left),
-    open(Declined),
-    open(Busy),
-    open(TimedOut),
-    open(Unreachable),
-];
+const JOINABLE: &[State] = &[open(Left), open(Declined), open(Busy), open(TimedOut), open(Unreachable)];
 const RUNNING: &[State] = &[P[0], P[1], H[0], H[1], L[0], open(Accepted)];
 const ALL: &[State] = &[
     P[0],
@@ -172,42 +159,18 @@ fn command(call: &Call, who: Who, ask: Ask) -> Command {
     let callee = user(me);
     match ask {
         Ask::Ring => ringing(me, &on, turn),
-        Ask::Accept => Command::Accept {
-            callee,
-            asked: asked(&format!("{me}-2"), "another"),
-            turn,
-        },
-        Ask::Reject | Ask::RejectBusy => Command::Reject {
-            callee,
-            asked: asked(&format!("{me}-2"), "another"),
-            turn,
-            busy: ask == Ask::RejectBusy,
-        },
-        Ask::Cancel => cancel_by(
-            me,
-            &ringback_core::step::CancelWhom::Turn {
-                callee: user("b"),
-                turn: 1,
-            },
-        ),
-        Ask::CancelAll => cancel_by(
-            me,
-            &ringback_core::step::CancelWhom::All {
-                seen: call.record().revision,
-            },
-        ),
+        Ask::Accept => Command::Accept { callee, asked: asked(&format!("{me}-2"), "another"), turn },
+        Ask::Reject | Ask::RejectBusy => {
+            Command::Reject { callee, asked: asked(&format!("{me}-2"), "another"), turn, busy: ask == Ask::RejectBusy }
+        }
+        Ask::Cancel => cancel_by(me, &ringback_core::step::CancelWhom::Turn { callee: user("b"), turn: 1 }),
+        Ask::CancelAll => cancel_by(me, &ringback_core::step::CancelWhom::All { seen: call.record().revision }),
         Ask::Invite => invite(me, vec![rings_later("new")]),
         Ask::InviteAgain => invite(me, vec![rings_later("b")]),
         Ask::Join => join(me, &on),
-        Ask::Leave => Command::Leave {
-            user: callee,
-            asked: asked(&on, "another"),
-        },
+        Ask::Leave => Command::Leave { user: callee, asked: asked(&on, "another") },
         Ask::LeaveElsewhere => leave(me, &format!("{me}-2")),
-        Ask::End => Command::End {
-            user: callee,
-            asked: asked(&on, "another"),
-        },
+        Ask::End => Command::End { user: callee, asked: asked(&on, "another") },
         Ask::Cross => Command::Cross {
             callee,
             asked: asked(&on, "cross"),
@@ -216,25 +179,15 @@ fn command(call: &Call, who: Who, ask: Ask) -> Command {
         Ask::Withdraw => Command::Withdraw,
         Ask::Engage => Command::Engage { callee },
         Ask::Hide => Command::Hide { callee },
-        Ask::Gone => Command::Gone {
-            user: callee,
-            device: device(&on),
-        },
-        Ask::Back => Command::Back {
-            user: callee,
-            device: device(&on),
-        },
+        Ask::Gone => Command::Gone { user: callee, device: device(&on) },
+        Ask::Back => Command::Back { user: callee, device: device(&on) },
         Ask::TakeOut => Command::TakeOut { user: callee },
         Ask::Deadline => unreachable!("the clock asks nothing"),
     }
 }
 
 fn cancel_by(who: &str, whom: &ringback_core::step::CancelWhom) -> Command {
-    Command::Cancel {
-        by: user(who),
-        asked: asked(&format!("{who}-1"), "another"),
-        whom: whom.clone(),
-    }
+    Command::Cancel { by: user(who), asked: asked(&format!("{who}-1"), "another"), whom: whom.clone() }
 }
 
 /// A call in which B's newest turn, its first, stands so at 10 s; or at 60 s where only the clock brings it there.
@@ -245,11 +198,7 @@ fn call_with(group: bool, (state, hide): State) -> (Call, u64) {
         (_, Some(h @ (DoNotDisturb | Blocked))) => hidden("b", h),
         _ => rings("b"),
     };
-    let turns = if group {
-        vec![bs, rings("c")]
-    } else {
-        vec![bs]
-    };
+    let turns = if group { vec![bs, rings("c")] } else { vec![bs] };
     act(&mut call, 0, invite("a", turns));
     if group {
         act(&mut call, 1, accept("c", "c-1", 1));
@@ -296,24 +245,14 @@ fn states(call: &Call) -> BTreeMap<String, Vec<TurnState>> {
 /// Says what is wrong with one cell, if anything is.
 fn check(before: &Call, clock: u64, who: Who, ask: Ask, want: Want) -> Result<(), String> {
     let mut call = before.clone();
-    let clock = if ask == Ask::Deadline {
-        clock.max(60)
-    } else {
-        clock
-    };
+    let clock = if ask == Ask::Deadline { clock.max(60) } else { clock };
     let answer = if ask == Ask::Deadline {
         call.handle_timeout(at(clock), &limits());
         Ok(())
     } else {
         call.handle(command(before, who, ask), at(clock), &limits())
     };
-    let fail = |what: &str| {
-        Err(format!(
-            "{what}: {answer:?}, {:?}, ended {:?}",
-            states(&call),
-            call.record().ended
-        ))
-    };
+    let fail = |what: &str| Err(format!("{what}: {answer:?}, {:?}, ended {:?}", states(&call), call.record().ended));
     let code = answer.as_ref().err().map(|r| r.code);
     let mut wanted = states(before);
     match want {
@@ -373,18 +312,11 @@ fn check_all(group: bool, over: bool, rows: &[Row]) {
             }
             cells += 1;
             if let Err(why) = check(&call, clock, *who, *ask, *want) {
-                wrong.push(format!(
-                    "{state:?} {who:?} {ask:?}: {want:?} by {clause}: {why}"
-                ));
+                wrong.push(format!("{state:?} {who:?} {ask:?}: {want:?} by {clause}: {why}"));
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {cells} cells:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {cells} cells:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// Each state × command of these people must stand in the table exactly once.
@@ -392,10 +324,7 @@ fn complete(rows: &[Row], people: &[Who], states: &[State]) {
     for who in people {
         for ask in ASKS {
             for state in states {
-                let cells = rows
-                    .iter()
-                    .filter(|(of, w, a, _, _)| w == who && a == ask && of.contains(state))
-                    .count();
+                let cells = rows.iter().filter(|(of, w, a, _, _)| w == who && a == ask && of.contains(state)).count();
                 let asks_itself = *who == B && *ask == Ask::InviteAgain;
                 let expected = usize::from(!asks_itself);
                 assert!(

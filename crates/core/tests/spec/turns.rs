@@ -1,9 +1,7 @@
 //! One call's clauses, one by one: deadlines, who may, who is alone, who comes back, and repeats.
 
 use crate::people::*;
-use ringback_core::call::{
-    Call, CallType, Command, EndReason, Hidden, Leaving, Timer, TurnKind, TurnState,
-};
+use ringback_core::call::{Call, CallType, Command, EndReason, Hidden, Leaving, Timer, TurnKind, TurnState};
 use ringback_core::limits::Limits;
 use ringback_core::refusal::Code;
 use std::time::Duration;
@@ -33,9 +31,7 @@ fn refused(call: &Call, seconds: u64, command: Command) -> Code {
     let mut after = call.clone();
     after.handle_timeout(at(seconds), &limits());
     let due = after.clone();
-    let refusal = after
-        .handle(command.clone(), at(seconds), &limits())
-        .expect_err(&format!("{command:?}"));
+    let refusal = after.handle(command.clone(), at(seconds), &limits()).expect_err(&format!("{command:?}"));
     assert_eq!(after, due, "a refused command changes nothing: {command:?}");
     refusal.code
 }
@@ -47,17 +43,11 @@ fn nothing_more(call: &Call, seconds: u64, command: Command) {
 }
 
 fn gone(who: &str) -> Command {
-    Command::Gone {
-        user: user(who),
-        device: device(&format!("{who}-1")),
-    }
+    Command::Gone { user: user(who), device: device(&format!("{who}-1")) }
 }
 
 fn back(who: &str) -> Command {
-    Command::Back {
-        user: user(who),
-        device: device(&format!("{who}-1")),
-    }
+    Command::Back { user: user(who), device: device(&format!("{who}-1")) }
 }
 
 fn ended(call: &Call) -> Option<EndReason> {
@@ -67,15 +57,8 @@ fn ended(call: &Call) -> Option<EndReason> {
 // spec: L2: at the deadline the time-out counts as having run first
 #[test]
 fn an_answer_at_the_deadline_is_late_and_one_before_it_is_not() {
-    for late in [
-        accept("b", "b-1", 1),
-        reject("b", "b-1", 1, false),
-        reject("b", "b-1", 1, true),
-    ] {
-        assert_eq!(
-            refused(&one_to_one(), 60, late.clone()),
-            Code::InvitationExpired
-        );
+    for late in [accept("b", "b-1", 1), reject("b", "b-1", 1, false), reject("b", "b-1", 1, true)] {
+        assert_eq!(refused(&one_to_one(), 60, late.clone()), Code::InvitationExpired);
         assert_eq!(refused(&group(), 60, late.clone()), Code::InvitationExpired);
         let mut call = one_to_one();
         let before = at(60) - Duration::from_millis(1);
@@ -91,16 +74,10 @@ fn each_turn_has_its_own_deadline() {
     act(&mut call, 30, invite("a", vec![rings_later("c")]));
     let early = call.clone();
     call.handle_timeout(at(60) - Duration::from_millis(1), &limits());
-    assert_eq!(
-        (state(&call, "b"), state(&call, "c")),
-        (TurnState::Inviting, TurnState::Inviting)
-    );
+    assert_eq!((state(&call, "b"), state(&call, "c")), (TurnState::Inviting, TurnState::Inviting));
     assert!(early.running());
     call.handle_timeout(at(60), &limits());
-    assert_eq!(
-        (state(&call, "b"), state(&call, "c")),
-        (TurnState::TimedOut, TurnState::Inviting)
-    );
+    assert_eq!((state(&call, "b"), state(&call, "c")), (TurnState::TimedOut, TurnState::Inviting));
     call.handle_timeout(at(120), &limits());
     assert_eq!(state(&call, "c"), TurnState::TimedOut);
 }
@@ -124,22 +101,14 @@ fn who_is_alone_in_a_group_for_60_s_ends_it() {
     call.handle_timeout(at(59), &limits());
     assert_eq!(call.record().alone_until, None, "c is pending");
     call.handle_timeout(at(60), &limits());
-    assert_eq!(
-        call.poll_timeout(&limits()),
-        Some((at(120), Timer::Alone)),
-        "alone since c timed out"
-    );
+    assert_eq!(call.poll_timeout(&limits()), Some((at(120), Timer::Alone)), "alone since c timed out");
     let mut later = call.clone();
     act(&mut later, 119, join("b", "b-1"));
     assert_eq!(later.record().alone_until, None, "somebody came");
     act(&mut later, 125, leave("b", "b-1"));
     later.handle_timeout(at(184), &limits());
     assert!(later.running(), "alone anew since 125 s");
-    assert_eq!(
-        refused(&call, 120, join("b", "b-1")),
-        Code::CallEnded,
-        "L2: at 60 s it has run first"
-    );
+    assert_eq!(refused(&call, 120, join("b", "b-1")), Code::CallEnded, "L2: at 60 s it has run first");
     later.handle_timeout(at(185), &limits());
     assert_eq!(ended(&later), Some(EndReason::Alone));
 }
@@ -162,10 +131,7 @@ fn the_last_one_who_leaves_ends_a_group() {
     let mut call = group();
     act(&mut call, 1, leave("a", "a-1"));
     assert_eq!(ended(&call), Some(EndReason::Left));
-    assert_eq!(
-        (state(&call, "b"), state(&call, "c")),
-        (TurnState::Cancelled, TurnState::Cancelled)
-    );
+    assert_eq!((state(&call, "b"), state(&call, "c")), (TurnState::Cancelled, TurnState::Cancelled));
 }
 
 // spec: L6: one-to-one is never left for one alone, and has no 60 s
@@ -176,10 +142,7 @@ fn one_to_one_ends_with_either() {
         act(&mut call, 1, accept("b", "b-1", 1));
         act(&mut call, 2, leave(who, &format!("{who}-1")));
         assert_eq!(ended(&call), Some(EndReason::Left));
-        assert_eq!(
-            (state(&call, "a"), state(&call, "b")),
-            (TurnState::Left, TurnState::Left)
-        );
+        assert_eq!((state(&call, "a"), state(&call, "b")), (TurnState::Left, TurnState::Left));
         assert_eq!(call.poll_timeout(&limits()), None);
     }
 }
@@ -188,18 +151,8 @@ fn one_to_one_ends_with_either() {
 #[test]
 fn the_initiator_leaves_by_c1() {
     for end_when in [false, true] {
-        let mut call = Call::begin(
-            ringback_core::call::Begin {
-                end_when_initiator_leaves: end_when,
-                ..begin()
-            },
-            T0,
-        );
-        act(
-            &mut call,
-            0,
-            invite("a", vec![rings("b"), rings("c"), rings("d")]),
-        );
+        let mut call = Call::begin(ringback_core::call::Begin { end_when_initiator_leaves: end_when, ..begin() }, T0);
+        act(&mut call, 0, invite("a", vec![rings("b"), rings("c"), rings("d")]));
         act(&mut call, 1, accept("b", "b-1", 1));
         act(&mut call, 1, reject("d", "d-1", 1, false));
         act(&mut call, 2, leave("a", "a-1"));
@@ -220,13 +173,7 @@ fn the_initiator_leaves_by_c1() {
 // spec: L7, C1: vanishing is leaving (L9)
 #[test]
 fn an_initiator_who_vanishes_leaves_by_c1() {
-    let mut call = Call::begin(
-        ringback_core::call::Begin {
-            end_when_initiator_leaves: true,
-            ..begin()
-        },
-        T0,
-    );
+    let mut call = Call::begin(ringback_core::call::Begin { end_when_initiator_leaves: true, ..begin() }, T0);
     act(&mut call, 0, invite("a", vec![rings("b"), rings("c")]));
     act(&mut call, 1, accept("b", "b-1", 1));
     act(&mut call, 2, gone("a"));
@@ -248,11 +195,7 @@ fn an_initiator_who_left_may_join_and_nothing_else() {
         end("a", "a-1"),
         leave("a", "a-2"),
     ] {
-        assert_eq!(
-            refused(&call, 3, command),
-            Code::Forbidden,
-            "while accepted"
-        );
+        assert_eq!(refused(&call, 3, command), Code::Forbidden, "while accepted");
     }
     act(&mut call, 3, join("a", "a-2"));
     let turn = call.last_turn(&user("a")).unwrap();
@@ -294,14 +237,8 @@ fn an_answer_names_its_turn() {
     act(&mut call, 3, invite("c", vec![rings("b")]));
     let turn = call.last_turn(&user("b")).unwrap();
     assert_eq!((turn.no, turn.inviter.as_str()), (2, "c"));
-    assert_eq!(
-        refused(&call, 4, reject("b", "b-2", 1, false)),
-        Code::AnsweredElsewhere
-    );
-    assert_eq!(
-        refused(&call, 4, cancel("a", "b", 1)),
-        Code::AnsweredElsewhere
-    );
+    assert_eq!(refused(&call, 4, reject("b", "b-2", 1, false)), Code::AnsweredElsewhere);
+    assert_eq!(refused(&call, 4, cancel("a", "b", 1)), Code::AnsweredElsewhere);
     nothing_more(&call, 4, accept("b", "b-1", 1));
     assert_eq!(state(&call, "b"), TurnState::Inviting);
 }
@@ -318,11 +255,7 @@ fn a_pending_callee_is_cancelled_by_its_inviter_or_the_initiator() {
     act(&mut by_inviter, 3, cancel("b", "d", 1));
     assert_eq!(state(&by_inviter, "d"), TurnState::Cancelled);
     act(&mut call, 3, leave("b", "b-1"));
-    assert_eq!(
-        refused(&call, 4, cancel("b", "d", 1)),
-        Code::Forbidden,
-        "while accepted"
-    );
+    assert_eq!(refused(&call, 4, cancel("b", "d", 1)), Code::Forbidden, "while accepted");
 }
 
 // spec: L5, N2: a cancel of all means those whom the asker may cancel, as of the revision seen
@@ -336,23 +269,9 @@ fn a_cancel_of_all_touches_no_later_turn_and_nobody_elses() {
     let mut bs = call.clone();
     act(&mut bs, 4, cancel_all("b", seen));
     let states = |call: &Call| ["d", "e", "f"].map(|who| state(call, who));
-    assert_eq!(
-        states(&bs),
-        [
-            TurnState::Cancelled,
-            TurnState::Inviting,
-            TurnState::Inviting
-        ]
-    );
+    assert_eq!(states(&bs), [TurnState::Cancelled, TurnState::Inviting, TurnState::Inviting]);
     act(&mut call, 4, cancel_all("a", seen));
-    assert_eq!(
-        states(&call),
-        [
-            TurnState::Cancelled,
-            TurnState::Cancelled,
-            TurnState::Inviting
-        ]
-    );
+    assert_eq!(states(&call), [TurnState::Cancelled, TurnState::Cancelled, TurnState::Inviting]);
 }
 
 // spec: N2: a repeat takes effect once and answers the same, whatever has happened since
@@ -394,11 +313,7 @@ fn inviting_in_a_call_goes_by_c9_and_c10() {
         (true, true, true, false),
     ] {
         let mut call = Call::begin(
-            ringback_core::call::Begin {
-                can_invite_in_calling: c9,
-                only_initiator_can_invite: c10,
-                ..begin()
-            },
+            ringback_core::call::Begin { can_invite_in_calling: c9, only_initiator_can_invite: c10, ..begin() },
             T0,
         );
         act(&mut call, 0, invite("a", vec![rings("b")]));
@@ -432,9 +347,7 @@ fn every_turn_counts_for_a_group() {
 fn a_call_that_reaches_nobody_ends_at_once() {
     for callees in [vec!["b"], vec!["b", "c"]] {
         let mut call = Call::begin(begin(), T0);
-        let turns = callees
-            .iter()
-            .map(|who| at_once(who, TurnState::Unreachable));
+        let turns = callees.iter().map(|who| at_once(who, TurnState::Unreachable));
         act(&mut call, 0, invite("a", turns.collect()));
         assert_eq!(ended(&call), Some(EndReason::Unreachable));
         assert_eq!(state(&call, "b"), TurnState::Unreachable);
@@ -449,20 +362,13 @@ fn who_comes_back_within_the_grace_stays() {
     act(&mut call, 2, gone("b"));
     assert_eq!(call.poll_timeout(&limits()), Some((at(32), Timer::Grace)));
     act(&mut call, 10, gone("b"));
-    assert_eq!(
-        call.poll_timeout(&limits()),
-        Some((at(32), Timer::Grace)),
-        "the grace counts from when it went"
-    );
+    assert_eq!(call.poll_timeout(&limits()), Some((at(32), Timer::Grace)), "the grace counts from when it went");
     act(&mut call, 31, back("b"));
     assert_eq!(call, before);
     act(&mut call, 40, gone("b"));
     call.handle_timeout(at(70), &limits());
     let turn = call.last_turn(&user("b")).unwrap();
-    assert_eq!(
-        (turn.state, turn.leaving),
-        (TurnState::Left, Some(Leaving::Lost))
-    );
+    assert_eq!((turn.state, turn.leaving), (TurnState::Left, Some(Leaving::Lost)));
     assert!(call.running());
 }
 
@@ -470,16 +376,10 @@ fn who_comes_back_within_the_grace_stays() {
 #[test]
 fn another_device_that_goes_is_no_loss() {
     let mut call = trio();
-    let other = Command::Gone {
-        user: user("b"),
-        device: device("b-2"),
-    };
+    let other = Command::Gone { user: user("b"), device: device("b-2") };
     nothing_more(&call, 2, other);
     act(&mut call, 2, gone("b"));
-    let other = Command::Back {
-        user: user("b"),
-        device: device("b-2"),
-    };
+    let other = Command::Back { user: user("b"), device: device("b-2") };
     nothing_more(&call, 3, other);
 }
 
@@ -499,19 +399,11 @@ fn late_timers_run_in_their_order() {
     let mut call = one_to_one();
     act(&mut call, 40, gone("a"));
     call.handle_timeout(at(500), &limits());
-    assert_eq!(
-        state(&call, "b"),
-        TurnState::TimedOut,
-        "60 s is before 70 s"
-    );
+    assert_eq!(state(&call, "b"), TurnState::TimedOut, "60 s is before 70 s");
     let mut call = one_to_one();
     act(&mut call, 20, gone("a"));
     call.handle_timeout(at(500), &limits());
-    assert_eq!(
-        state(&call, "b"),
-        TurnState::Cancelled,
-        "50 s is before 60 s"
-    );
+    assert_eq!(state(&call, "b"), TurnState::Cancelled, "50 s is before 60 s");
 }
 
 // spec: N4, G5: the reminder names the turn once, and no hidden one
@@ -531,16 +423,9 @@ fn the_reminder_comes_once_after_2_s() {
 // spec: L10, D8: voice unless both are video; in a group the call's type stays
 #[test]
 fn a_crossing_is_voice_unless_both_are_video() {
-    for (theirs, becomes) in [
-        (CallType::Video, CallType::Video),
-        (CallType::Voice, CallType::Voice),
-    ] {
+    for (theirs, becomes) in [(CallType::Video, CallType::Video), (CallType::Voice, CallType::Voice)] {
         let mut call = one_to_one();
-        let cross = Command::Cross {
-            callee: user("b"),
-            asked: asked("b-1", "send"),
-            call_type: Some(theirs),
-        };
+        let cross = Command::Cross { callee: user("b"), asked: asked("b-1", "send"), call_type: Some(theirs) };
         act(&mut call, 1, cross.clone());
         assert_eq!(call.record().call_type, becomes);
         assert_eq!(state(&call, "b"), TurnState::Accepted);
@@ -550,23 +435,14 @@ fn a_crossing_is_voice_unless_both_are_video() {
 // spec: §10, K5: a participant's turns are bounded, the oldest go
 #[test]
 fn turns_are_bounded() {
-    let limits = Limits {
-        turns_kept: 3,
-        ..limits()
-    };
+    let limits = Limits { turns_kept: 3, ..limits() };
     let mut call = trio();
     for n in 0..6 {
         let asked = |what: &str| asked("b-1", &format!("{what}-{n}"));
         let (user, now) = (user("b"), at(2 + n));
-        let leave = Command::Leave {
-            user: user.clone(),
-            asked: asked("leave"),
-        };
+        let leave = Command::Leave { user: user.clone(), asked: asked("leave") };
         call.handle(leave, now, &limits).unwrap();
-        let join = Command::Join {
-            user,
-            asked: asked("join"),
-        };
+        let join = Command::Join { user, asked: asked("join") };
         call.handle(join, now, &limits).unwrap();
     }
     let turns = &call.participant(&user("b")).unwrap().turns;
@@ -591,9 +467,7 @@ fn a_record_that_cannot_be_is_refused() {
             turn.state = TurnState::Left;
             r.participants[1].turns.insert(0, turn);
         }),
-        ("ended and ringing", |r| {
-            r.ended = Some((EndReason::Ended, T0))
-        }),
+        ("ended and ringing", |r| r.ended = Some((EndReason::Ended, T0))),
         ("accepted by nobody's device", |r| {
             r.participants[0].turns[0].answered = None;
         }),

@@ -22,34 +22,14 @@ type Script = &'static [(u64, fn() -> Option<Command>)];
 
 /// Ways on for those who are not B; `None` is the clock alone.
 const SCRIPTS: &[(&str, bool, Script)] = &[
-    (
-        "rings out",
-        false,
-        &[(2, || None), (59, || None), (60, || None)],
-    ),
-    (
-        "cancelled",
-        false,
-        &[(2, || None), (5, || Some(cancel("a", "b", 1)))],
-    ),
+    ("rings out", false, &[(2, || None), (59, || None), (60, || None)]),
+    ("cancelled", false, &[(2, || None), (5, || Some(cancel("a", "b", 1)))]),
     ("all cancelled", false, &[(5, || Some(cancel_all("a", 99)))]),
-    (
-        "the caller leaves",
-        false,
-        &[(5, || Some(leave("a", "a-1")))],
-    ),
+    ("the caller leaves", false, &[(5, || Some(leave("a", "a-1")))]),
     (
         "the caller vanishes",
         false,
-        &[
-            (5, || {
-                Some(Command::Gone {
-                    user: user("a"),
-                    device: device("a-1"),
-                })
-            }),
-            (35, || None),
-        ],
+        &[(5, || Some(Command::Gone { user: user("a"), device: device("a-1") })), (35, || None)],
     ),
     (
         "more are invited",
@@ -64,26 +44,10 @@ const SCRIPTS: &[(&str, bool, Script)] = &[
     (
         "a group rings out",
         true,
-        &[
-            (1, || Some(accept("c", "c-1", 1))),
-            (60, || None),
-            (70, || Some(leave("c", "c-1"))),
-            (130, || None),
-        ],
+        &[(1, || Some(accept("c", "c-1", 1))), (60, || None), (70, || Some(leave("c", "c-1"))), (130, || None)],
     ),
-    (
-        "a group ends",
-        true,
-        &[
-            (1, || Some(accept("c", "c-1", 1))),
-            (9, || Some(end("a", "a-1"))),
-        ],
-    ),
-    (
-        "in a group nobody answers",
-        true,
-        &[(60, || None), (119, || None), (120, || None)],
-    ),
+    ("a group ends", true, &[(1, || Some(accept("c", "c-1", 1))), (9, || Some(end("a", "a-1")))]),
+    ("in a group nobody answers", true, &[(60, || None), (119, || None), (120, || None)]),
 ];
 
 /// One line for each moment: what each of the others sees, what is answered, and the next moment of change.
@@ -150,11 +114,7 @@ fn who_blocks_while_it_rings_sees_it_declined() {
     let after = shown(&call, "b").unwrap();
     assert!(after.revision > before.revision);
     assert_eq!(after.own[0].state, TurnState::Declined);
-    assert_eq!(
-        call.record().revision,
-        before.revision,
-        "nobody else's revision tells"
-    );
+    assert_eq!(call.record().revision, before.revision, "nobody else's revision tells");
     call.handle_timeout(at(60), &limits());
     let over = shown(&call, "b").unwrap();
     assert_eq!(over.own[0].state, TurnState::Declined);
@@ -181,11 +141,7 @@ fn a_hidden_turn_after_a_known_one_is_passed_over() {
     act(&mut call, 1, accept("c", "c-1", 1));
     act(&mut call, 2, reject("b", "b-1", 1, false));
     let knew = shown(&call, "b").unwrap();
-    act(
-        &mut call,
-        3,
-        invite("a", vec![hidden("b", Hidden::Blocked)]),
-    );
+    act(&mut call, 3, invite("a", vec![hidden("b", Hidden::Blocked)]));
     let knows = shown(&call, "b").unwrap();
     assert_eq!(knows.own, knew.own);
     assert!(knows.can_join, "L5: the turn before it decides");
@@ -229,9 +185,7 @@ fn a_view_lists_twenty() {
         }
         let newest = if who == "u060" { 61 } else { 60 };
         assert!(
-            view.others
-                .iter()
-                .any(|o| o.person.id == user(&format!("u{newest:03}"))),
+            view.others.iter().any(|o| o.person.id == user(&format!("u{newest:03}"))),
             "who changed late is listed"
         );
     }
@@ -258,10 +212,7 @@ fn pages_list_everybody_once() {
 fn a_connection_is_sent_only_short_custom_data() {
     for (bytes, sent) in [(0, true), (256, true), (257, false)] {
         let text = "x".repeat(bytes);
-        let data = Begin {
-            custom_data: text.as_str().into(),
-            ..begin()
-        };
+        let data = Begin { custom_data: text.as_str().into(), ..begin() };
         let call = Call::begin(data, T0);
         let view = call.short_view(&user("a")).unwrap();
         assert_eq!(view.custom_data.is_some(), sent);

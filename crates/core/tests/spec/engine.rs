@@ -1,0 +1,228 @@
+//! Batches, restarts and stores in trouble: G2, G3, G7, N2, K2, L9.
+
+use crate::people::user;
+use crate::server::*;
+use ringback_core::call::{Leaving, TurnState};
+use ringback_core::refusal::Code;
+use ringback_core::step::{Ask, Claim, Output, Step};
+
+// spec: K2, G13: nothing resident, the same answers, in at most four rounds a step
+#[test]
+fn a_store_that_hides_everything_is_not_seen() {
+    everywhere(|s| {
+        let (a, b, c) = (s.hello("a"), s.hello("b"), s.hello("c"));
+        let id = s.send(&a, &["b", "c"]);
+        s.accept(&b, id);
+        s.wait(60);
+        s.twice(&c, Ask::Join { invitation: id });
+        s.leave(&a, id);
+        assert_eq!(s.state(id, "c"), TurnState::Accepted);
+    });
+}
+
+// spec: K2: a step over as many keys as a rule needs; nobody's record is resident
+#[test]
+fn the_longest_chain_of_keys_is_still_decided() {
+    everywhere(|s| {
+        let people = ["a", "b", "c", "d", "e"].map(|who| s.hello(who));
+        let [a, b, c, d, e] = &people;
+        let first = s.send(a, &["b"]);
+        s.wait(60);
+        let missed = s.missed(b)[0].id;
+        s.gone(a);
+        let rings = s.send(c, &["b"]);
+        let more = s.send(d, &["b", "e"]);
+        s.accept(e, more);
+        let back = s.click_and_dial(b, missed);
+        assert!(device_of(&back).is_some(), "{back:?}");
+        assert_eq!(s.state(rings, "b"), TurnState::Busy, "L8");
+        assert_eq!(s.state(more, "b"), TurnState::Busy, "L8");
+        assert_ne!(s.row(first).id, rings);
+    });
+}
+
+// spec: G2, M2: nothing leaves before the commit, and a failed one leaves nothing
+#[test]
+fn a_commit_that_fails_leaves_nothing() {
+    for keep in BOTH {
+        for trouble in [Trouble::Refuses, Trouble::CannotLoad] {
+            let mut s = Server::new(keep);
+            let (a, b) = (s.hello("a"), s.hello("b"));
+            let before = s.rows.clone();
+            s.trouble = vec![trouble];
+            if trouble == Trouble::CannotLoad && keep == ringback_core::engine::Keep::Running {
+                s.gone(&b); // so that there is something to load
+                s.trouble = vec![trouble];
+            }
+            let request = s.next_request();
+            let answer = s.ask_as(&a, &request, call(&["b"]));
+            assert_eq!(answer.map_err(|r| r.code), Err(Code::Unavailable));
+            assert_eq!(s.rows.calls, before.calls);
+            assert!(s.trouble.is_empty());
+            s.ask_as(&a, &request, call(&["b"])).unwrap();
+            assert_eq!(s.rows.calls.len(), 1);
+        }
+    }
+}
+
+// spec: G3: a batch that failed is tried once more, each step by itself, so that a bad one fails alone
+#[test]
+fn the_steps_of_a_failed_batch_are_tried_singly() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let people = ["a", "b", "c", "d"].map(|who| s.hello(who));
+        let [a, _, c, _] = &people;
+        for (by, to) in [(a, "b"), (c, "d")] {
+            let request = s.next_request();
+            s.engine.submit(Step::Request { by: by.clone(), request, ask: call(&[to]) });
+        }
+        // The batch fails, then the first step by itself.
+        s.trouble = vec![Trouble::Refuses, Trouble::Refuses];
+        let out = s.run();
+        let answers: Vec<_> = out
+            .iter()
+            .filter_map(|o| match o {
+                Output::Reply { to, answer, .. } => Some((*to, answer.is_ok())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(answers, [(a.session, false), (c.session, true)]);
+        assert_eq!(s.rows.calls.len(), 1);
+        assert_eq!(s.rows.running(&user("d")).len(), 1);
+    }
+}
+
+// spec: G3, N2: commit outcome unknown: load and decide again; what was kept takes effect once
+#[test]
+fn a_commit_of_unknown_outcome_is_decided_again() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let (a, b) = (s.hello("a"), s.hello("b"));
+        s.trouble = vec![Trouble::KeepsAndSaysNothing];
+        let request = s.next_request();
+        let first = s.ask_as(&a, &request, call(&["b"]));
+        assert_eq!(first.map_err(|r| r.code), Err(Code::Unavailable));
+        s.ask_as(&a, &request, call(&["b"])).unwrap();
+        assert_eq!(s.rows.calls.len(), 1, "N2: once");
+        let id = *s.rows.calls.keys().next().unwrap();
+        s.wait(60);
+        assert_eq!(s.state(id, "b"), TurnState::TimedOut);
+        assert_eq!(s.rows.missed.len(), 1);
+        drop(b);
+    }
+}
+
+// spec: G3, M2: a time-out whose commit fails runs a little later, and its missed call is there once
+#[test]
+fn a_time_out_outlives_a_store_in_trouble() {
+    for keep in BOTH {
+        for trouble in [Trouble::Refuses, Trouble::KeepsAndSaysNothing] {
+            let mut s = Server::new(keep);
+            let (a, b) = (s.hello("a"), s.hello("b"));
+            let id = s.send(&a, &["b"]);
+            s.wait(59);
+            s.trouble = vec![trouble; 3];
+            s.wait(10);
+            assert_eq!(s.state(id, "b"), TurnState::TimedOut);
+            assert_eq!(s.rows.missed.len(), 1);
+            drop(b);
+        }
+    }
+}
+
+// spec: M2, L2: no restart loses an invitation, and its deadline stays to the millisecond
+#[test]
+fn an_invitation_outlives_a_restart() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let (a, _) = (s.hello("a"), s.hello("b"));
+        let id = s.send(&a, &["b"]);
+        let deadline = s.turn(id, "b").deadline;
+        s.wait(20);
+        s.restart();
+        assert_eq!(s.turn(id, "b").deadline, deadline);
+        s.connect("a", "a-1", Some(Claim::Invitation(id)));
+        s.until(deadline);
+        assert_eq!(s.state(id, "b"), TurnState::TimedOut);
+        let b = s.hello("b");
+        assert_eq!(s.missed(&b).len(), 1);
+        assert_eq!(s.state(id, "a"), TurnState::Left);
+    }
+}
+
+// spec: G7, L2: what came due while the server was down runs first
+#[test]
+fn overdue_deadlines_run_at_the_start() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let (a, _) = (s.hello("a"), s.hello("b"));
+        let id = s.send(&a, &["b"]);
+        s.now = s.now + std::time::Duration::from_secs(3600);
+        s.restart();
+        assert_eq!(s.state(id, "b"), TurnState::TimedOut);
+        assert_eq!(s.rows.missed.len(), 1);
+    }
+}
+
+// spec: L9, G7: after a restart the grace counts from when connections are taken again, begun before it or not
+#[test]
+fn a_grace_begins_anew_after_a_restart() {
+    for keep in BOTH {
+        for gone_before in [false, true] {
+            let mut s = Server::new(keep);
+            let (a, b) = (s.hello("a"), s.hello("b"));
+            let id = s.send(&a, &["b"]);
+            s.accept(&b, id);
+            if gone_before {
+                s.gone(&a);
+            }
+            s.now = s.now + std::time::Duration::from_secs(3600);
+            s.restart();
+            assert_eq!(s.state(id, "a"), TurnState::Accepted, "{gone_before}");
+            s.wait(29);
+            s.connect("a", "a-1", Some(Claim::Invitation(id)));
+            assert_eq!(s.state(id, "a"), TurnState::Accepted);
+            s.wait(1);
+            assert_eq!(s.state(id, "b"), TurnState::Left);
+            assert_eq!(s.turn(id, "b").leaving, Some(Leaving::Lost));
+        }
+    }
+}
+
+// spec: G3, L9: someone's going that could not be written down is not forgotten
+#[test]
+fn a_loss_outlives_a_store_in_trouble() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let (a, b) = (s.hello("a"), s.hello("b"));
+        let id = s.send(&a, &["b"]);
+        s.accept(&b, id);
+        s.trouble = vec![Trouble::Refuses; 2];
+        s.gone(&a);
+        s.wait(40);
+        assert_eq!(s.state(id, "a"), TurnState::Left);
+    }
+}
+
+// spec: G6, N1: a hello in one batch with an invitation sees it, whichever comes first
+#[test]
+fn nothing_falls_between_a_hello_and_an_invitation() {
+    for keep in BOTH {
+        for hello_first in [false, true] {
+            let mut s = Server::new(keep);
+            let a = s.hello("a");
+            let b = s.actor("b", "b-1");
+            let known = s.hello("c");
+            let hello = Step::Hello(Box::new(hello(&b)));
+            let request = s.next_request();
+            let send = Step::Request { by: a.clone(), request, ask: call(&["b"]) };
+            let steps = if hello_first { [hello, send] } else { [send, hello] };
+            steps.into_iter().for_each(|step| s.engine.submit(step));
+            s.run();
+            let id = *s.rows.calls.keys().next().unwrap();
+            let own = s.own(&b, id).map(|t| t.state);
+            assert_eq!(own, Some(TurnState::Inviting), "{hello_first}");
+            assert_eq!(s.view(&known, id), None);
+        }
+    }
+}
