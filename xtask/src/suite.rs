@@ -17,9 +17,16 @@ struct Step {
     run: fn(&Shell) -> Result<()>,
 }
 
+/// The projects that TypeScript checks.
+const TYPED: [&str; 4] =
+    ["web/tsconfig.json", "web/tsconfig.sw.json", "demo/tsconfig.json", "tests/browser/tsconfig.json"];
+
 /// Quickest first, so that what is wrong shows early.
 const STEPS: &[Step] = &[
     Step { name: "fmt", shows: "the code is formatted", needs: &[], run: |shell| shell.cargo("fmt --all --check") },
+    Step { name: "spec", shows: "each built clause of the spec is cited by a test", needs: &[], run: spec::check },
+    Step { name: "types", shows: "the types of the JavaScript hold", needs: &[Need::Node], run: types },
+    Step { name: "web", shows: "the browser SDK's own tests pass", needs: &[Need::Node], run: web },
     Step {
         name: "lint",
         shows: "clippy has nothing to say",
@@ -50,7 +57,6 @@ const STEPS: &[Step] = &[
         needs: &[Need::Compiler, Need::Deny],
         run: deny,
     },
-    Step { name: "spec", shows: "each built clause of the spec is cited by a test", needs: &[], run: spec::check },
 ];
 
 /// Runs the steps that the arguments choose, and stops at the first that fails.
@@ -133,6 +139,18 @@ fn deny(shell: &Shell) -> Result<()> {
     // Advisories would ask a server of others, so they aren't part of this.
     command.args("--offline --log-level warn check licenses bans sources".split(' '));
     shell::run(&mut command)
+}
+
+fn types(shell: &Shell) -> Result<()> {
+    for project in TYPED {
+        shell.run("node", &format!("node_modules/typescript/bin/tsc --noEmit -p {project}"))?;
+    }
+    Ok(())
+}
+
+fn web(shell: &Shell) -> Result<()> {
+    let tests = shell.files("web/test", ".test.js")?.join(" ");
+    shell.run("node", &format!("--test {tests}"))
 }
 
 /// Runs the browser tests where nothing but loopback can be reached, if this user may make such a place.

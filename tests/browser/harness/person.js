@@ -71,6 +71,11 @@ export class Person {
     await this.page.locator("#incoming [data-ring] button.decline").first().click();
   }
 
+  /** Calls back the newest missed call, from the page's list. */
+  async callBack() {
+    await this.page.locator("#missed li[data-missed] button.call-back").first().click();
+  }
+
   async hangUp() {
     await this.page.locator("#hang-up").click();
   }
