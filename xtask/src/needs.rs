@@ -120,7 +120,7 @@ fn install(shell: &Shell, distribution: &str, packages: &[&str]) -> Result<()> {
     shell.run("apt-get", "update -qq")?;
     let mut command = shell.command("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
-    command.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
+    command.args(["install", "-y", "-qq", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends"]).args(packages);
     shell::run(&mut command)
 }
 

@@ -150,14 +150,14 @@ fn types(shell: &Shell) -> Result<()> {
 
 fn web(shell: &Shell) -> Result<()> {
     let tests = shell.files("web/test", ".test.js")?.join(" ");
-    shell.run("node", &format!("--test {tests}"))
+    shell.run("node", &format!("--test --test-reporter=spec {tests}"))
 }
 
 /// Runs the browser tests where nothing but loopback can be reached, if this user may make such a place.
 fn browser(shell: &Shell) -> Result<()> {
     shell.cargo("build --quiet --locked --package ringback --package ringback-test-notifications")?;
     let tests = shell.files("tests/browser", ".test.js")?.join(" ");
-    let tests = format!("exec node --test --test-concurrency=1 {tests}");
+    let tests = format!("exec node --test --test-reporter=spec --test-concurrency=1 {tests}");
     // Root makes a network namespace as it is; others need a user namespace around it.
     let mut command =
         if let Some(flag) = ["-n", "-rn"].into_iter().find(|flag| shell::succeeds("unshare", &[flag, "true"])) {
