@@ -46,8 +46,8 @@ story("a notification is read and its button clicked by D-Bus", async (stage) =>
   await titled(page, "clicked call-back");
 
   await page.reload();
-  await page.close();
   const again = await desktop.shown({ title: "Missed Call" });
+  await page.close();
   const person = await profile.opened("nobody", () => desktop.click(again));
   assert.equal(new URL(person.page.url()).search, "?clicked%20body");
 });
