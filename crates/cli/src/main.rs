@@ -1,2 +1,25 @@
-//! The one binary.
-fn main() {}
+//! The one binary: `ringback serve` (also with no command) and `ringback token`.
+
+mod args;
+mod serve;
+mod token;
+
+use args::{Cli, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => serve::run(cli.settings),
+        Some(Command::Serve(settings)) => serve::run(settings),
+        Some(Command::Token(args)) => token::run(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringback: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

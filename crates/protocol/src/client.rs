@@ -195,7 +195,8 @@ fn handshake(fields: Fields<'_>) -> Result<Handshake, Refusal> {
     let missed = config.object("config.missed_call")?.unwrap_or(Fields(&nothing));
     let calling = config.object("config.in_calling")?.unwrap_or(Fields(&nothing));
     Ok(Handshake {
-        token: token(fields)?,
+        // Without one it is nobody's connection: a matter of who asks, not of form.
+        token: token(fields).map_err(|refusal| Refusal { code: Code::Unauthorized, ..refusal })?,
         protocol,
         device: device.id("device.id")?,
         platform: label("device.platform")?,

@@ -1,0 +1,284 @@
+//! The thread that owns the engine and the store: it decides nothing, it does what the engine says (G1, G2).
+
+use crate::clock::{self, Clock};
+use crate::inbox::{Inbox, Item};
+use crate::metrics::Metrics;
+use crate::registry::{Outgoing, Registry};
+use ringback_core::engine::{Act, Engine};
+use ringback_core::id::{RequestId, SessionId, UserId};
+use ringback_core::limits::Limits;
+use ringback_core::refusal::{Code, Refusal};
+use ringback_core::step::{Fact, Output, Reply, Writes};
+use ringback_core::time::Timestamp;
+use ringback_protocol::{Bye, ByeCode, Done, ServerFrame};
+use ringback_store::{CommitError, Store, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tracing::{error, info};
+
+/// When a request that was turned away may come again.
+const RETRY: Duration = Duration::from_secs(1);
+/// By how much the driver slows down for each commit that failed in a row, up to twenty times as much.
+const BREATH: Duration = Duration::from_millis(50);
+/// How often what is past its retention is looked for.
+const SWEEP: Duration = Duration::from_secs(600);
+/// Rows forgotten at a time, so that nothing waits long behind it.
+const SWEPT: usize = 500;
+
+/// Why the server can't go on; the process has to end.
+#[derive(Debug, Error)]
+pub enum DriverError {
+    /// The store can't be read at the start.
+    #[error("the store can't be read: {0}")]
+    Start(#[source] StoreError),
+    /// The disk did not confirm a write, so what its cache says can't be believed any more (G3).
+    #[error("the disk did not confirm a write; start again, from what it really holds: {0}")]
+    Disk(#[source] StoreError),
+    /// Something failed, and then the store couldn't be read either.
+    #[error("the store failed, and can't be read again either: {0}")]
+    Lost(#[source] StoreError),
+    /// The thread died; what it said stands above in the log.
+    #[error("the engine's thread died: this is a bug")]
+    Died,
+}
+
+/// What the driver's thread works on.
+pub(crate) struct Driver {
+    store: Box<dyn Store>,
+    engine: Engine,
+    clock: Clock,
+    retention: Duration,
+    swept: Timestamp,
+    inbox: Arc<Inbox>,
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
+    /// Reading failed, and has not succeeded since.
+    failing: bool,
+    /// Commits that failed in a row.
+    failures: u32,
+}
+
+impl Driver {
+    /// Takes over everything that the store has running, and decides what is overdue. It blocks: call it on the
+    /// driver's own thread.
+    pub(crate) fn new(
+        mut store: Box<dyn Store>,
+        limits: Limits,
+        seed: u128,
+        inbox: Arc<Inbox>,
+        registry: Arc<Registry>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, DriverError> {
+        let running = store.running().map_err(DriverError::Start)?;
+        let clock = Clock::start(store.newest().map_err(DriverError::Start)?);
+        info!(calls = running.len(), "took over the running calls");
+        let mut engine = Engine::new(limits, seed);
+        engine.start(running);
+        let retention = limits.retention;
+        let swept = clock.now();
+        let mut driver =
+            Self { store, engine, clock, retention, swept, inbox, registry, metrics, failing: false, failures: 0 };
+        driver.settle()?;
+        Ok(driver)
+    }
+
+    /// The clock that everything is decided by.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Works until the inbox is closed and empty. The store is closed with it.
+    pub(crate) fn run(mut self) -> Result<(), DriverError> {
+        loop {
+            let wake = self.settle()?;
+            self.sweep()?;
+            let now = self.clock.now();
+            let wait = wake.map_or(SWEEP, |at| now.until(at).min(SWEEP));
+            match self.inbox.take(Some(wait)) {
+                Some(items) => self.submit(items),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Does what the engine says until there is nothing to do; returns the moment it wants to be woken at.
+    fn settle(&mut self) -> Result<Option<Timestamp>, DriverError> {
+        let mut act = self.engine.run(self.clock.now());
+        loop {
+            act = match act {
+                Act::Begin(keys) => match self.store.load(&keys) {
+                    Ok(loaded) => {
+                        self.failing = false;
+                        self.engine.loaded(loaded)
+                    }
+                    Err(error) => self.failed(error)?,
+                },
+                Act::Commit(writes) if writes.is_empty() => self.engine.committed(),
+                Act::Commit(writes) => self.commit(&writes)?,
+                Act::Release { outputs, facts } => {
+                    facts.iter().for_each(|fact| self.tell(fact));
+                    outputs.into_iter().for_each(|output| self.deliver(output));
+                    // What came meanwhile goes into the next batch.
+                    if let Some(items) = self.inbox.take(Some(Duration::ZERO)) {
+                        self.submit(items);
+                    }
+                    self.engine.run(self.clock.now())
+                }
+                Act::Idle(wake) => return Ok(wake),
+            };
+        }
+    }
+
+    fn commit(&mut self, writes: &Writes) -> Result<Act, DriverError> {
+        let began = clock::instant();
+        match self.store.commit(writes) {
+            Ok(()) => {
+                self.failing = false;
+                self.failures = 0;
+                self.metrics.committed(began.elapsed());
+                Ok(self.engine.committed())
+            }
+            Err(CommitError::Failed(error) | CommitError::Unknown(error)) => {
+                self.metrics.commits_failed.add(1);
+                // On a disk that is full, say, steps that the server owes come again at once: not faster than this.
+                self.failures += 1;
+                std::thread::sleep(BREATH * self.failures.saturating_sub(1).min(20));
+                // A commit that failed says nothing yet about reading: only a load that fails after it does.
+                self.failing = false;
+                self.failed(error)
+            }
+        }
+    }
+
+    /// What the batch changed in memory is dropped, loaded again and decided again; if even that can't be read, or the
+    /// disk can't be believed, it is over (G3).
+    fn failed(&mut self, error: StoreError) -> Result<Act, DriverError> {
+        if matches!(error, StoreError::Disk { .. }) {
+            return Err(DriverError::Disk(error));
+        }
+        if self.failing {
+            return Err(DriverError::Lost(error));
+        }
+        error!(%error, source = error.source_text(), "the store failed; the batch is decided again, step by step");
+        self.failing = true;
+        Ok(self.engine.failed(self.clock.now()))
+    }
+
+    fn submit(&mut self, items: Vec<Item>) {
+        for item in items {
+            match item {
+                Item::Step(step) => {
+                    self.metrics.steps.add(1);
+                    self.engine.submit(step);
+                }
+                Item::History { to, request, user, before, limit } => {
+                    self.history(to, request, &user, before, limit);
+                }
+            }
+        }
+    }
+
+    fn history(&mut self, to: SessionId, request: RequestId, user: &UserId, before: Option<u64>, limit: usize) {
+        let answer = match self.store.history(user, before, limit) {
+            Ok(page) => Ok(Done::History { entries: page.entries, cursor: page.next }),
+            Err(error) => {
+                error!(%error, source = error.source_text(), "history can't be read");
+                Err(unavailable("The history can't be read just now."))
+            }
+        };
+        self.registry.put(to, Outgoing::Frame(ServerFrame::Reply { id: request, answer }));
+    }
+
+    fn deliver(&self, output: Output) {
+        match output {
+            Output::Reply { to, request: Some(id), answer } => {
+                if let Err(refusal) = &answer {
+                    self.metrics.refused(refusal.code);
+                }
+                let answer = answer.map(Done::Core);
+                self.registry.put(to, Outgoing::Frame(ServerFrame::Reply { id, answer }));
+            }
+            Output::Reply { to, request: None, answer: Ok(Reply::Welcome(welcome)) } => {
+                self.registry.put(to, Outgoing::Open(welcome));
+            }
+            Output::Reply { to, request: None, answer } => {
+                // Only a hello has no request id, and nothing but a welcome lets it in.
+                let refusal = answer.err().unwrap_or_else(|| Refusal::new(Code::Internal, "This is a bug."));
+                self.close(to, Bye::from(refusal));
+            }
+            Output::Call { to, view } => self.registry.put(to, Outgoing::Frame(ServerFrame::Call(view.into()))),
+            Output::Missed { to, view } => self.registry.put(to, Outgoing::Frame(ServerFrame::Missed(view))),
+            Output::Replaced { session } => {
+                self.close(session, Bye::new(ByeCode::Replaced, "This device connected again."));
+            }
+        }
+    }
+
+    fn close(&self, session: SessionId, bye: Bye) {
+        if let Some(mailbox) = self.registry.mailbox(session) {
+            mailbox.close(bye);
+        }
+    }
+
+    /// One line for each step of a call, naming ids and no person's name.
+    fn tell(&self, fact: &Fact) {
+        match fact {
+            Fact::Invited { invitation, user, turn, by } => {
+                self.metrics.invited.add(1);
+                info!(%invitation, %user, turn, %by, "invited");
+            }
+            Fact::Turn { invitation, user, turn, state } => {
+                info!(%invitation, %user, turn, ?state, "turn");
+            }
+            Fact::Missed { id, user, reason } => {
+                self.metrics.missed.add(1);
+                info!(invitation = %id.invitation, %user, turn = id.turn, ?reason, "missed");
+            }
+            Fact::Ended { invitation, reason } => {
+                self.metrics.ended.add(1);
+                info!(%invitation, ?reason, "ended");
+            }
+            Fact::DialBackFailed { id, user, code } => {
+                info!(invitation = %id.invitation, %user, turn = id.turn, %code, "dial-back failed");
+            }
+        }
+    }
+
+    /// Forgets what is past its retention (M7), a little at a time.
+    fn sweep(&mut self) -> Result<(), DriverError> {
+        let now = self.clock.now();
+        if now < self.swept + SWEEP {
+            return Ok(());
+        }
+        match self.store.forget(now - self.retention, SWEPT) {
+            // There may be more: the next turn goes on with it.
+            Ok(gone) if gone >= SWEPT => {}
+            Ok(_) => self.swept = now,
+            Err(CommitError::Failed(error) | CommitError::Unknown(error)) => {
+                if matches!(error, StoreError::Disk { .. }) {
+                    return Err(DriverError::Disk(error));
+                }
+                error!(%error, source = error.source_text(), "what is past its retention can't be forgotten");
+                self.swept = now;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A refusal for now.
+pub(crate) fn unavailable(message: &str) -> Refusal {
+    Refusal { retry_after: Some(RETRY), ..Refusal::new(Code::Unavailable, message) }
+}
+
+/// What lies under an error, for the log.
+trait SourceText {
+    fn source_text(&self) -> String;
+}
+
+impl SourceText for StoreError {
+    fn source_text(&self) -> String {
+        std::error::Error::source(self).map_or_else(String::new, ToString::to_string)
+    }
+}

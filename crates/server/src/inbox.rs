@@ -1,0 +1,164 @@
+//! What waits for the engine: bounded, and never waited for (G10).
+
+use ringback_core::id::{RequestId, SessionId, UserId};
+use ringback_core::step::{Ask, Step};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// One thing for the driver to do.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// For the engine to decide.
+    Step(Step),
+    /// For the store to read.
+    History {
+        /// To whom.
+        to: SessionId,
+        /// The request's name.
+        request: RequestId,
+        /// Whose history.
+        user: UserId,
+        /// Where the page begins.
+        before: Option<u64>,
+        /// How many entries.
+        limit: usize,
+    },
+}
+
+/// It can't be taken now: too much waits already, or the server is shutting down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// A queue between the sockets and the driver's thread.
+///
+/// Past three quarters of its room it takes nothing that makes more work, and past all of it only what says that a
+/// session is gone, of which each session has one.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    room: usize,
+    waiting: Mutex<Waiting>,
+    ready: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    items: Vec<Item>,
+    closed: bool,
+}
+
+impl Inbox {
+    pub(crate) fn new(room: usize) -> Self {
+        Self { room, waiting: Mutex::default(), ready: Condvar::new() }
+    }
+
+    /// Puts an item in, without ever waiting for room.
+    pub(crate) fn put(&self, item: Item) -> Result<(), Full> {
+        let room = match &item {
+            Item::Step(Step::Gone(_)) => usize::MAX,
+            Item::Step(Step::Request { ask, .. }) if !begins(ask) => self.room,
+            _ => self.room - self.room / 4,
+        };
+        let mut waiting = self.lock();
+        if waiting.closed || waiting.items.len() >= room {
+            return Err(Full);
+        }
+        waiting.items.push(item);
+        if waiting.items.len() == 1 {
+            self.ready.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes everything that waits; while nothing does, waits itself, at most that long. None once the inbox is
+    /// closed and empty.
+    pub(crate) fn take(&self, at_most: Option<Duration>) -> Option<Vec<Item>> {
+        let nothing = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed;
+        let waiting = self.lock();
+        let mut waiting = match at_most {
+            None => self.ready.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner),
+            Some(time) => {
+                let (waiting, _) =
+                    self.ready.wait_timeout_while(waiting, time, nothing).unwrap_or_else(PoisonError::into_inner);
+                waiting
+            }
+        };
+        if waiting.items.is_empty() && waiting.closed { None } else { Some(std::mem::take(&mut waiting.items)) }
+    }
+
+    /// Takes nothing any more; what is in it is still handed out.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.ready.notify_all();
+    }
+
+    /// How many items wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().items.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing panics while it holds the lock, so there is nothing half done to guard against.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether it makes a new invitation, or reads at length: what is turned away first.
+fn begins(ask: &Ask) -> bool {
+    match ask {
+        Ask::Send(_) | Ask::Invite { .. } | Ask::DialBack { .. } | Ask::Fetch { .. } | Ask::MissedCalls { .. } => true,
+        Ask::Ringing { .. }
+        | Ask::Accept { .. }
+        | Ask::Reject { .. }
+        | Ask::Cancel { .. }
+        | Ask::Join { .. }
+        | Ask::Leave { .. }
+        | Ask::End { .. }
+        | Ask::Click { .. }
+        | Ask::Dismiss { .. }
+        | Ask::Block(_)
+        | Ask::Unblock(_)
+        | Ask::SetDoNotDisturb(_)
+        | Ask::Uninit => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringback_core::id::{DeviceId, InvitationId};
+    use ringback_core::step::Actor;
+
+    fn actor() -> Actor {
+        Actor { user: UserId::new("alice").unwrap(), device: DeviceId::new("d").unwrap(), session: SessionId(1) }
+    }
+
+    fn ask(ask: Ask) -> Item {
+        Item::Step(Step::Request { by: actor(), request: RequestId::new("r").unwrap(), ask })
+    }
+
+    #[test]
+    fn past_its_bound_a_share_is_kept_for_what_ends_a_call() {
+        let inbox = Inbox::new(8);
+        let read = || ask(Ask::MissedCalls { offset: 0 });
+        let leave = || ask(Ask::Leave { invitation: InvitationId(1) });
+        for _ in 0..6 {
+            assert_eq!(inbox.put(read()), Ok(()));
+        }
+        assert_eq!(inbox.put(read()), Err(Full));
+        assert_eq!(inbox.put(leave()), Ok(()));
+        assert_eq!(inbox.put(leave()), Ok(()));
+        assert_eq!(inbox.put(leave()), Err(Full));
+        assert_eq!(inbox.put(Item::Step(Step::Gone(actor()))), Ok(()));
+        assert_eq!(inbox.take(None).unwrap().len(), 9);
+    }
+
+    #[test]
+    fn once_closed_it_hands_out_what_it_has_and_ends() {
+        let inbox = Inbox::new(8);
+        inbox.put(ask(Ask::Uninit)).unwrap();
+        inbox.close();
+        assert_eq!(inbox.put(ask(Ask::Uninit)), Err(Full));
+        assert_eq!(inbox.take(None).unwrap().len(), 1);
+        assert!(inbox.take(None).is_none());
+    }
+}

@@ -1,0 +1,114 @@
+//! All socket I/O of a session: the only type that knows which WebSocket crate this is.
+//!
+//! It is tungstenite's: kept by many, and it checks the protocol fully. Its buffers are small here, since idle
+//! connections are a server's main cost; what is ready together leaves in one write.
+
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use ringback_protocol::ByeCode;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
+
+/// Bytes read at a time; most frames of a client have fewer.
+const READ_BUFFER: usize = 1024;
+/// Bytes that are gathered before they are written.
+const WRITE_BUFFER: usize = 8 * 1024;
+/// How long the last words may take to leave.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How much of what a client still sends is read away, so that its closing doesn't swallow the last words.
+const DRAINED: usize = 1024 * 1024;
+
+/// What came.
+#[derive(Debug)]
+pub(crate) enum Came {
+    /// A frame.
+    Text(Utf8Bytes),
+    /// A sign of life: a ping, or a pong.
+    Alive,
+    /// A frame larger than any may be.
+    TooLarge,
+    /// Something that no client of ours sends.
+    Nonsense,
+    /// The connection is gone.
+    Closed,
+}
+
+/// The connection is gone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gone;
+
+/// One WebSocket.
+pub(crate) struct Io {
+    stream: WebSocketStream<TokioIo<Upgraded>>,
+}
+
+impl Io {
+    /// Takes an upgraded connection over; a frame may have at most `frame_bytes`.
+    pub(crate) async fn new(upgraded: Upgraded, frame_bytes: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_frame_size(Some(frame_bytes))
+            .max_message_size(Some(frame_bytes));
+        let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+        Self { stream }
+    }
+
+    /// Waits for what comes next. It may be given up at any moment, and loses nothing by it.
+    pub(crate) async fn read(&mut self) -> Came {
+        match self.stream.next().await {
+            Some(Ok(Message::Text(text))) => Came::Text(text),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Came::Alive,
+            Some(Ok(Message::Binary(_) | Message::Frame(_))) => Came::Nonsense,
+            Some(Ok(Message::Close(_))) | None => Came::Closed,
+            Some(Err(Error::Capacity(_))) => Came::TooLarge,
+            Some(Err(Error::Protocol(_) | Error::Utf8(_))) => Came::Nonsense,
+            Some(Err(_)) => Came::Closed,
+        }
+    }
+
+    /// Writes frames, together as far as they fit, and waits until they are out.
+    pub(crate) async fn write(&mut self, frames: Vec<String>) -> Result<(), Gone> {
+        for frame in frames {
+            self.stream.feed(Message::text(frame)).await.map_err(|_| Gone)?;
+        }
+        self.stream.flush().await.map_err(|_| Gone)
+    }
+
+    /// Asks for a sign of life.
+    pub(crate) async fn ping(&mut self) -> Result<(), Gone> {
+        self.stream.send(Message::Ping(Bytes::new())).await.map_err(|_| Gone)
+    }
+
+    /// Says the last words, closes, and waits a moment for the other side to have read them.
+    pub(crate) async fn close(mut self, code: ByeCode, bye: String) {
+        let why = CloseFrame {
+            code: match code {
+                ByeCode::ShuttingDown => CloseCode::Away,
+                ByeCode::PayloadTooLarge => CloseCode::Size,
+                ByeCode::Unavailable | ByeCode::Slow => CloseCode::Again,
+                ByeCode::Replaced => CloseCode::Normal,
+                ByeCode::Unauthorized | ByeCode::UpgradeRequired | ByeCode::BadRequest => CloseCode::Policy,
+            },
+            reason: code.as_str().into(),
+        };
+        let farewell = async {
+            // Whoever is gone already needs no last words.
+            let _ = self.stream.feed(Message::text(bye)).await;
+            let _ = self.stream.feed(Message::Close(Some(why))).await;
+            let _ = self.stream.flush().await;
+            // A connection that is closed with bytes unread is reset, and the last words may be lost with it.
+            let raw = self.stream.get_mut();
+            let _ = raw.shutdown().await;
+            let mut rest = raw.take(DRAINED as u64);
+            let mut scratch = [0; 1024];
+            while matches!(rest.read(&mut scratch).await, Ok(1..)) {}
+        };
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    }
+}

@@ -1,0 +1,316 @@
+//! One task a connection: the handshake, then frames in and frames out.
+
+mod io;
+
+pub(crate) use io::Io;
+
+use crate::clock;
+use crate::driver::unavailable;
+use crate::inbox::Item;
+use crate::registry::{Mailbox, Outgoing, Taken};
+use crate::shared::Shared;
+use crate::token::{Bearer, LEEWAY};
+use io::{Came, Gone};
+use ringback_core::id::{RequestId, SessionId};
+use ringback_core::refusal::{Code, Refusal};
+use ringback_core::step::{Actor, Ask, Hello, Step};
+use ringback_protocol::{
+    Bye, ByeCode, ClientFrame, Done, Handshake, Malformed, Reader, Request, ServerFrame, Terms, Token, opening,
+};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep_until, timeout};
+
+/// Requests of one session that may be undecided at a time; past it the session isn't read on.
+const UNDECIDED: usize = 64;
+/// How long a hello may wait to be decided.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// Serves one WebSocket until it is over.
+pub(crate) async fn serve(mut io: Io, shared: Arc<Shared>) {
+    let mut closing = shared.closing();
+    let greeted = tokio::select! {
+        greeted = timeout(shared.config.handshake, greet(&mut io, &shared)) => greeted,
+        _ = closing.wait_for(|closing| *closing) => Ok(Err(Some(shutting_down()))),
+    };
+    let late = || Some(Bye::new(ByeCode::BadRequest, "The first frame took too long to come."));
+    let over = match greeted.unwrap_or_else(|_| Err(late())) {
+        Ok((hello, bearer)) => match Session::open(&shared, *hello, bearer) {
+            Ok(mut session) => session.run(&mut io).await,
+            Err(bye) => Some(bye),
+        },
+        Err(over) => over,
+    };
+    if let Some(bye) = over {
+        let frame = ServerFrame::Bye(bye.clone()).encode(shared.clock.now());
+        io.close(bye.code, frame).await;
+    }
+}
+
+/// What a session says when the server stops.
+pub(crate) fn shutting_down() -> Bye {
+    Bye::new(ByeCode::ShuttingDown, "The server is shutting down: come back.")
+}
+
+/// Waits for the hello and checks its token; the error is the last word, if there is one to say.
+async fn greet(io: &mut Io, shared: &Shared) -> Result<(Box<Handshake>, Bearer), Option<Bye>> {
+    let frame = loop {
+        match hear(io.read().await)? {
+            Some(text) => break text,
+            None => continue,
+        }
+    };
+    shared.metrics.frames_in.add(1);
+    let limits = &shared.config.limits;
+    let reader = Reader { limits, user: None, terms: Terms::default(), now: shared.clock.now() };
+    match reader.read(&frame) {
+        Ok(ClientFrame::Hello(hello)) => match shared.verifier.check(&hello.token.0) {
+            Ok(bearer) => Ok((hello, bearer)),
+            Err(error) => Err(Some(Bye::new(ByeCode::Unauthorized, error.to_string()))),
+        },
+        Ok(_) | Err(Malformed::Request { .. }) => {
+            Err(Some(Bye::new(ByeCode::BadRequest, "The first frame must be a hello.")))
+        }
+        Err(Malformed::Frame(refusal)) => Err(Some(refusal.into())),
+    }
+}
+
+/// The text of what came, none if it was a mere sign of life, or the end.
+fn hear(came: Came) -> Result<Option<String>, Option<Bye>> {
+    match came {
+        Came::Text(text) => Ok(Some(text.as_str().to_owned())),
+        Came::Alive => Ok(None),
+        Came::TooLarge => Err(Some(Bye::new(ByeCode::PayloadTooLarge, "A frame was too large."))),
+        Came::Nonsense => Err(Some(Bye::new(ByeCode::BadRequest, "What came was no text frame."))),
+        Came::Closed => Err(None),
+    }
+}
+
+/// One session; when it is dropped the engine learns that it is gone.
+struct Session<'a> {
+    shared: &'a Shared,
+    by: Actor,
+    mailbox: Arc<Mailbox>,
+    terms: Terms,
+    bearer: Bearer,
+    /// Whether the welcome is out; before it nothing is read.
+    opened: bool,
+    undecided: usize,
+    heard: Instant,
+    ping_at: Instant,
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.shared.registry.close(self.by.session);
+        // Refused only once the server is shutting down, and then every session is gone anyhow.
+        let _ = self.shared.inbox.put(Item::Step(Step::Gone(self.by.clone())));
+    }
+}
+
+impl<'a> Session<'a> {
+    /// Registers the session and has its hello decided (G6).
+    fn open(shared: &'a Shared, hello: Handshake, bearer: Bearer) -> Result<Self, Bye> {
+        let mailbox = Arc::new(Mailbox::new(shared.config.send_queue_bytes));
+        let session: SessionId = shared.registry.open(mailbox.clone());
+        let now = clock::instant();
+        let session = Self {
+            shared,
+            by: Actor { user: bearer.user.clone(), device: hello.device.clone(), session },
+            mailbox,
+            terms: hello.terms,
+            opened: false,
+            undecided: 0,
+            heard: now,
+            ping_at: now + shared.config.ping,
+            bearer,
+        };
+        let step = Step::Hello(Box::new(Hello {
+            by: session.by.clone(),
+            name: session.bearer.name.clone(),
+            mode: hello.mode(),
+            platform: hello.platform,
+            sdk: hello.sdk,
+            config: hello.config,
+            holds: hello.holds,
+            claim: hello.claim,
+        }));
+        shared.inbox.put(Item::Step(step)).map_err(|_| {
+            shared.metrics.turned_away.add(1);
+            Bye::from(unavailable("Too many connect at once: come back in a moment."))
+        })?;
+        Ok(session)
+    }
+
+    /// Carries frames both ways until it is over; the last word, if there is one to say.
+    async fn run(&mut self, io: &mut Io) -> Option<Bye> {
+        let mailbox = self.mailbox.clone();
+        let opening = self.heard + OPENING;
+        loop {
+            let taken = mailbox.take();
+            if !taken.waiting.is_empty() {
+                if let Err(over) = self.write(io, &taken).await {
+                    return over;
+                }
+                if taken.bye.is_none() {
+                    continue;
+                }
+            }
+            if taken.bye.is_some() {
+                return taken.bye;
+            }
+            let dead = self.heard + self.shared.config.ping.mul_f32(2.5);
+            let wake = if self.opened { self.ping_at.min(dead) } else { opening };
+            tokio::select! {
+                () = mailbox.rung() => {}
+                came = io.read(), if self.opened && self.undecided < UNDECIDED => {
+                    self.heard = clock::instant();
+                    match hear(came) {
+                        Ok(Some(text)) => if let Some(bye) = self.take(&text) { return Some(bye) },
+                        Ok(None) => {}
+                        Err(over) => return over,
+                    }
+                }
+                () = sleep_until(wake.into()) => {
+                    let now = clock::instant();
+                    if !self.opened {
+                        return Some(unavailable("The server is busy: come back in a moment.").into());
+                    }
+                    if now >= dead {
+                        return None;
+                    }
+                    if now >= self.ping_at {
+                        self.ping_at = now + self.shared.config.ping;
+                        if timeout(self.shared.config.ping, io.ping()).await.is_err() {
+                            return None;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes what was taken, in one go; the error is how it is over.
+    async fn write(&mut self, io: &mut Io, taken: &Taken) -> Result<(), Option<Bye>> {
+        let now = self.shared.clock.now();
+        let mut frames = Vec::with_capacity(taken.waiting.len());
+        for outgoing in &taken.waiting {
+            match outgoing {
+                Outgoing::Frame(frame) => {
+                    if matches!(frame, ServerFrame::Reply { .. }) {
+                        self.undecided = self.undecided.saturating_sub(1);
+                    }
+                    frames.push(frame.encode(now));
+                }
+                Outgoing::Open(welcome) => {
+                    self.opened = true;
+                    let device = self.by.device.clone();
+                    let (ping, expires_in) = (self.shared.config.ping, self.bearer.expires_in());
+                    let opening = opening((**welcome).clone(), device, ping, expires_in);
+                    frames.extend(opening.map(|frame| frame.encode(now)));
+                }
+            }
+        }
+        self.shared.metrics.frames_out.add(frames.len() as u64);
+        self.shared.metrics.writes.add(1);
+        // A reader that takes nothing is dead by the same measure as one that says nothing.
+        let stalled = self.shared.config.ping.mul_f32(2.5);
+        tokio::select! {
+            written = timeout(stalled, io.write(frames)) => match written {
+                Ok(written) => written.map_err(|Gone| None),
+                Err(_) => Err(None),
+            },
+            () = self.mailbox.cut() => Err(self.mailbox.take().bye),
+        }
+    }
+
+    /// Takes one frame; the last word, if it is over with it.
+    fn take(&mut self, text: &str) -> Option<Bye> {
+        self.shared.metrics.frames_in.add(1);
+        let reader = Reader {
+            limits: &self.shared.config.limits,
+            user: Some(&self.by.user),
+            terms: self.terms,
+            now: self.shared.clock.now(),
+        };
+        match reader.read(text) {
+            Ok(ClientFrame::Request { id, request }) => {
+                self.undecided += 1;
+                if let Err(refusal) = self.ask(&id, request) {
+                    self.refuse(id, refusal);
+                }
+                None
+            }
+            Err(Malformed::Request { id, refusal }) => {
+                self.undecided += 1;
+                self.refuse(id, refusal);
+                None
+            }
+            Ok(ClientFrame::Ping) => {
+                self.mailbox.put(Outgoing::Frame(ServerFrame::Pong));
+                None
+            }
+            Ok(ClientFrame::Hello(_)) => Some(Bye::new(ByeCode::BadRequest, "A connection says hello once.")),
+            Err(Malformed::Frame(refusal)) => Some(refusal.into()),
+        }
+    }
+
+    fn refuse(&self, id: RequestId, refusal: Refusal) {
+        self.shared.metrics.refused(refusal.code);
+        self.mailbox.put(Outgoing::Frame(ServerFrame::Reply { id, answer: Err(refusal) }));
+    }
+
+    fn ask(&mut self, id: &RequestId, request: Request) -> Result<(), Refusal> {
+        let item = match request {
+            Request::UpdateToken(token) => {
+                let expires_in = self.renew(&token)?;
+                let answer = Ok(Done::Token { expires_in });
+                self.mailbox.put(Outgoing::Frame(ServerFrame::Reply { id: id.clone(), answer }));
+                return Ok(());
+            }
+            Request::Ask(ask) if self.expired() && !after_expiry(&ask) => return Err(expired()),
+            Request::History { .. } if self.expired() => return Err(expired()),
+            Request::Ask(ask) => Item::Step(Step::Request { by: self.by.clone(), request: id.clone(), ask }),
+            Request::History { before, limit } => {
+                let (to, user) = (self.by.session, self.by.user.clone());
+                Item::History { to, request: id.clone(), user, before, limit }
+            }
+        };
+        self.shared.inbox.put(item).map_err(|_| {
+            self.shared.metrics.turned_away.add(1);
+            unavailable("The server is busy: try again in a moment.")
+        })
+    }
+
+    fn expired(&self) -> bool {
+        self.bearer.expires + LEEWAY < clock::wall()
+    }
+
+    fn renew(&mut self, token: &Token) -> Result<Duration, Refusal> {
+        let wrong = |message: String| Refusal { field: Some("token"), ..Refusal::new(Code::Unauthorized, message) };
+        let bearer = self.shared.verifier.check(&token.0).map_err(|error| wrong(error.to_string()))?;
+        if bearer.user != self.by.user {
+            return Err(wrong("the token is another user's".to_owned()));
+        }
+        self.bearer = bearer;
+        Ok(self.bearer.expires_in())
+    }
+}
+
+fn expired() -> Refusal {
+    Refusal::new(Code::Unauthorized, "The token has expired: update it.")
+}
+
+/// What a session may still do once its token has expired (S15). `ringing` is no wish of a user's but what a device
+/// reports of a call that may still be accepted.
+fn after_expiry(ask: &Ask) -> bool {
+    matches!(
+        ask,
+        Ask::Accept { .. }
+            | Ask::Reject { .. }
+            | Ask::Cancel { .. }
+            | Ask::Leave { .. }
+            | Ask::End { .. }
+            | Ask::Ringing { .. }
+    )
+}
