@@ -365,15 +365,19 @@ export class Leader {
   }
 
   publish() {
+    const { session } = this;
     this.options.publish({
       connection: this.state,
       device: this.device,
-      calls: this.session.calls(),
-      inCall: this.session.inCall(),
-      missed: this.session.missed(),
+      calls: session.calls(),
+      inCall: session.inCall(),
+      missed: session.missed(),
       rings: [...this.rings.values()],
-      snapshot: this.session.snapshot(),
       acts: [...this.acts.keys(), ...this.begun],
+      // Copies all that the machine knows: made when it is sent to another tab, and not for a tab alone.
+      get snapshot() {
+        return session.snapshot();
+      },
     });
   }
 }
