@@ -215,12 +215,19 @@ export class CallInvitationService extends EventTarget {
   }
 
   /**
-   * Calls back who was missed, or joins the group call that was missed, if it still runs: the server chooses (D5).
+   * Calls back who was missed, or joins the group call that was missed, if it still runs: the server chooses (D5). If
+   * that is under way, all that the missed call's notification stands for is handled.
    * @param {MissedCall} missed
    * @returns {Promise<DialedBack>}
    */
-  dialBack(missed) {
-    return this.#dialBack(missedRef(missed), false);
+  async dialBack(missed) {
+    const { invitationID, turn } = missed;
+    const dialed = await this.#dialBack(missedRef(missed), false);
+    if (dialed.outcome === "called") {
+      // The call counts, whatever becomes of the list.
+      this.#act({ type: "dismiss", invitation_id: invitationID, turn, notification: true }).catch(() => undefined);
+    }
+    return dialed;
   }
 
   /**
