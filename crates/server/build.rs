@@ -41,6 +41,7 @@ fn gather(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Re
             gather(&place, &format!("{prefix}{name}/"), files)?;
         } else if place.extension().and_then(|end| end.to_str()).is_some_and(|end| SERVED.contains(&end))
             && !name.starts_with("package")
+            && !name.starts_with("tsconfig")
         {
             files.push((format!("{prefix}{name}"), place));
         }

@@ -4,7 +4,7 @@ use crate::args::TokenArgs;
 use anyhow::{Context, Result, bail};
 use ringback_core::id::UserId;
 use ringback_server::config::Auth;
-use ringback_server::{development_key, token};
+use ringback_server::{development_key, token, wall};
 
 /// Prints a token.
 pub(crate) fn run(args: TokenArgs) -> Result<()> {
@@ -21,6 +21,6 @@ pub(crate) fn run(args: TokenArgs) -> Result<()> {
     };
     let user = UserId::new(&args.user).context("the user's id")?;
     let name = args.name.unwrap_or(args.user);
-    println!("{}", token::sign(&secret, &user, &name, args.valid_for)?);
+    println!("{}", token::sign(&secret, &user, &name, wall() + args.valid_for)?);
     Ok(())
 }

@@ -5,13 +5,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that can't be set up has failed
 
 use crate::config::{Auth, Secret};
-use crate::{Config, DriverError, Server, token};
+use crate::{Config, DriverError, Server, token, wall};
 use futures_util::{SinkExt, StreamExt};
 use ringback_core::id::UserId;
+use ringback_core::time::Timestamp;
 use ringback_store::{Memory, Store};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -25,10 +27,10 @@ pub fn secret() -> Secret {
     Secret::new(*b"a secret for tests, of 32 bytes!")
 }
 
-/// A token for a user, called like their id with a capital letter.
-pub fn token(user: &str, valid_for: Duration) -> String {
+/// A token for a user, called like their id with a capital letter, that expires at this moment of the wall clock.
+pub fn token(user: &str, expires: Timestamp) -> String {
     let name = user[..1].to_uppercase() + &user[1..];
-    token::sign(&secret(), &UserId::new(user).unwrap(), &name, valid_for).unwrap()
+    token::sign(&secret(), &UserId::new(user).unwrap(), &name, expires).unwrap()
 }
 
 /// A configuration for a test: a free port on loopback, and the tests' secret.
@@ -96,7 +98,7 @@ pub struct TestClient {
 /// A hello of a user's device, with the defaults of the configuration.
 pub fn hello(user: &str, device: &str) -> Value {
     json!({
-        "type": "hello", "token": token(user, Duration::from_secs(3600)), "protocol": 1,
+        "type": "hello", "token": token(user, wall() + Duration::from_secs(3600)), "protocol": 1,
         "device": { "id": device, "platform": "test", "sdk": "0.1.0" },
     })
 }
@@ -224,6 +226,26 @@ impl TestClient {
 
     /// Goes away without a word, as when the network is lost.
     pub fn vanish(self) {}
+}
+
+/// Sends an HTTP request of these header lines, and returns the status and the whole answer.
+pub async fn http(address: SocketAddr, target: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!("GET {target} HTTP/1.1\r\nConnection: close\r\n{lines}\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("an answer in time").unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.unwrap_or_else(|| panic!("no HTTP: {answer}")), answer)
+}
+
+/// The value of one of the server's metrics.
+pub async fn metric(address: SocketAddr, name: &str) -> f64 {
+    let (_, text) = http(address, "/metrics", &[("Host", "127.0.0.1")]).await;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
 }
 
 /// Something that no other client of this process has.

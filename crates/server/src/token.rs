@@ -158,11 +158,11 @@ fn said(kind: &ErrorKind) -> TokenError {
     }
 }
 
-/// Signs tokens with a secret (HS256): for `ringback token`, development mode and tests.
-pub fn sign(secret: &Secret, user: &UserId, name: &str, valid_for: Duration) -> Result<String, TokenError> {
+/// Signs a token with a secret (HS256), valid until `expires` of the wall clock: for `ringback token`, development mode
+/// and tests.
+pub fn sign(secret: &Secret, user: &UserId, name: &str, expires: Timestamp) -> Result<String, TokenError> {
     self::name(name)?;
-    let exp = (clock::wall() + valid_for).0 / 1000;
-    let claims = Claims { sub: user.as_str().to_owned(), name: name.to_owned(), exp };
+    let claims = Claims { sub: user.as_str().to_owned(), name: name.to_owned(), exp: expires.0 / 1000 };
     let key = EncodingKey::from_secret(secret.bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(|_| TokenError::Malformed)
 }
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_token_says_who_and_for_how_long() {
         let alice = UserId::new("alice").unwrap();
-        let token = sign(&secret(), &alice, "Alice", Duration::from_secs(60)).unwrap();
+        let token = sign(&secret(), &alice, "Alice", clock::wall() + Duration::from_secs(60)).unwrap();
         let bearer = checked(&token).unwrap();
         assert_eq!((bearer.user.clone(), &*bearer.name), (alice, "Alice"));
         assert!(bearer.expires_in() > Duration::from_secs(55) && bearer.expires_in() <= Duration::from_secs(60));
@@ -240,7 +240,7 @@ mod tests {
         let key = EncodingKey::from_ed_pem(private).unwrap();
         let good = jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &key).unwrap();
         assert_eq!(eddsa.check(&good).unwrap().user, alice);
-        let forged = sign(&Secret::new(*pem), &alice, "Alice", Duration::from_secs(60)).unwrap();
+        let forged = sign(&Secret::new(*pem), &alice, "Alice", clock::wall() + Duration::from_secs(60)).unwrap();
         assert_eq!(eddsa.check(&forged), Err(TokenError::Algorithm("EdDSA")));
     }
 }

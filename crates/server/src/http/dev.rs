@@ -1,6 +1,7 @@
 //! Development mode: who is on this machine may be anybody, and nobody else may be.
 
 use super::Peer;
+use crate::clock;
 use crate::config::Secret;
 use crate::shared::Shared;
 use crate::token;
@@ -93,7 +94,9 @@ pub(super) async fn token(
         return no(StatusCode::BAD_REQUEST, "Say for whom: ?user=alice\n");
     };
     let name = capitalised(&user);
-    let signed = UserId::new(&user).ok().and_then(|id| token::sign(development.key(), &id, &name, VALID_FOR).ok());
+    let signed = UserId::new(&user)
+        .ok()
+        .and_then(|id| token::sign(development.key(), &id, &name, clock::wall() + VALID_FOR).ok());
     let Some(token) = signed else {
         return no(StatusCode::INTERNAL_SERVER_ERROR, "The token couldn't be signed.\n");
     };
