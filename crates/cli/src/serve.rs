@@ -32,11 +32,12 @@ fn log_level() -> Result<LevelFilter> {
 }
 
 async fn serve(config: Config) -> Result<()> {
+    // First of all, so that nothing which is open already is ended without a word.
+    let mut signals = Signals::new()?;
     let data = config.data.clone();
     let store = Sqlite::open(&data)?;
     let mut server = Server::start(config, Box::new(store)).await?;
     greet(&server, &data);
-    let mut signals = Signals::new()?;
     tokio::select! {
         error = server.failed() => bail!("{error}"),
         () = signals.next() => {}
@@ -63,27 +64,43 @@ fn greet(server: &Server, data: &std::path::Path) {
 }
 
 /// SIGTERM and Ctrl-C.
+#[cfg(unix)]
 struct Signals {
-    #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
 }
 
+#[cfg(unix)]
 impl Signals {
     fn new() -> Result<Self> {
-        Ok(Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
-        })
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// Waits for the next one.
     async fn next(&mut self) {
-        #[cfg(unix)]
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+            _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self)
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Without that signal there is nothing to wait for: the system ends the process its own way.
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -23,6 +23,9 @@ const RETRY: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(50);
 /// How often what is past its retention is looked for.
 const SWEEP: Duration = Duration::from_secs(600);
+/// Steps handed to the engine at a time: as many as one batch may have (G2), so that what waits, waits in the inbox
+/// and within its bound.
+const GATHERED: usize = 512;
 /// Rows forgotten at a time, so that nothing waits long behind it.
 const SWEPT: usize = 500;
 
@@ -49,7 +52,7 @@ pub(crate) struct Driver {
     engine: Engine,
     clock: Clock,
     retention: Duration,
-    swept: Timestamp,
+    sweep_at: Timestamp,
     inbox: Arc<Inbox>,
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
@@ -76,9 +79,9 @@ impl Driver {
         let mut engine = Engine::new(limits, seed);
         engine.start(running);
         let retention = limits.retention;
-        let swept = clock.now();
+        let sweep_at = clock.now();
         let mut driver =
-            Self { store, engine, clock, retention, swept, inbox, registry, metrics, failing: false, failures: 0 };
+            Self { store, engine, clock, retention, sweep_at, inbox, registry, metrics, failing: false, failures: 0 };
         driver.settle()?;
         Ok(driver)
     }
@@ -92,10 +95,10 @@ impl Driver {
     pub(crate) fn run(mut self) -> Result<(), DriverError> {
         loop {
             let wake = self.settle()?;
-            self.sweep()?;
+            let sweep_again = self.sweep()?;
             let now = self.clock.now();
-            let wait = wake.map_or(SWEEP, |at| now.until(at).min(SWEEP));
-            match self.inbox.take(Some(wait)) {
+            let wait = wake.into_iter().chain([sweep_again]).map(|at| now.until(at)).min();
+            match self.inbox.take(GATHERED, wait.unwrap_or_default()) {
                 Some(items) => self.submit(items),
                 None => return Ok(()),
             }
@@ -120,7 +123,8 @@ impl Driver {
                     facts.iter().for_each(|fact| self.tell(fact));
                     outputs.into_iter().for_each(|output| self.deliver(output));
                     // What came meanwhile goes into the next batch.
-                    if let Some(items) = self.inbox.take(Some(Duration::ZERO)) {
+                    let room = GATHERED.saturating_sub(self.engine.waiting());
+                    if let Some(items) = self.inbox.take(room, Duration::ZERO) {
                         self.submit(items);
                     }
                     self.engine.run(self.clock.now())
@@ -245,25 +249,23 @@ impl Driver {
         }
     }
 
-    /// Forgets what is past its retention (M7), a little at a time.
-    fn sweep(&mut self) -> Result<(), DriverError> {
+    /// Forgets what is past its retention (M7), a little at a time; returns when to go on.
+    fn sweep(&mut self) -> Result<Timestamp, DriverError> {
         let now = self.clock.now();
-        if now < self.swept + SWEEP {
-            return Ok(());
-        }
-        match self.store.forget(now - self.retention, SWEPT) {
-            // There may be more: the next turn goes on with it.
-            Ok(gone) if gone >= SWEPT => {}
-            Ok(_) => self.swept = now,
-            Err(CommitError::Failed(error) | CommitError::Unknown(error)) => {
-                if matches!(error, StoreError::Disk { .. }) {
-                    return Err(DriverError::Disk(error));
+        if now >= self.sweep_at {
+            self.sweep_at = now + SWEEP;
+            match self.store.forget(now - self.retention, SWEPT) {
+                Ok(0) => {}
+                Ok(_) => self.sweep_at = now,
+                Err(CommitError::Failed(error) | CommitError::Unknown(error)) => {
+                    if matches!(error, StoreError::Disk { .. }) {
+                        return Err(DriverError::Disk(error));
+                    }
+                    error!(%error, source = error.source_text(), "what is past its retention can't be forgotten");
                 }
-                error!(%error, source = error.source_text(), "what is past its retention can't be forgotten");
-                self.swept = now;
             }
         }
-        Ok(())
+        Ok(self.sweep_at)
     }
 }
 

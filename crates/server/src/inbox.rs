@@ -2,6 +2,7 @@
 
 use ringback_core::id::{RequestId, SessionId, UserId};
 use ringback_core::step::{Ask, Step};
+use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub(crate) struct Inbox {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    items: Vec<Item>,
+    items: VecDeque<Item>,
     closed: bool,
 }
 
@@ -62,27 +63,29 @@ impl Inbox {
         if waiting.closed || waiting.items.len() >= room {
             return Err(Full);
         }
-        waiting.items.push(item);
+        waiting.items.push_back(item);
         if waiting.items.len() == 1 {
             self.ready.notify_one();
         }
         Ok(())
     }
 
-    /// Takes everything that waits; while nothing does, waits itself, at most that long. None once the inbox is
+    /// Takes what waits, at most `most`; while nothing does, waits itself, at most that long. None once the inbox is
     /// closed and empty.
-    pub(crate) fn take(&self, at_most: Option<Duration>) -> Option<Vec<Item>> {
+    pub(crate) fn take(&self, most: usize, at_most: Duration) -> Option<Vec<Item>> {
         let nothing = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed;
-        let waiting = self.lock();
-        let mut waiting = match at_most {
-            None => self.ready.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner),
-            Some(time) => {
-                let (waiting, _) =
-                    self.ready.wait_timeout_while(waiting, time, nothing).unwrap_or_else(PoisonError::into_inner);
-                waiting
-            }
-        };
-        if waiting.items.is_empty() && waiting.closed { None } else { Some(std::mem::take(&mut waiting.items)) }
+        let waited = self.ready.wait_timeout_while(self.lock(), at_most, nothing);
+        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waiting.items.is_empty() && waiting.closed {
+            return None;
+        }
+        let most = most.min(waiting.items.len());
+        let taken = waiting.items.drain(..most).collect();
+        if waiting.items.is_empty() {
+            // An idle server keeps no room for the load it once had.
+            waiting.items = VecDeque::new();
+        }
+        Some(taken)
     }
 
     /// Takes nothing any more; what is in it is still handed out.
@@ -149,7 +152,7 @@ mod tests {
         assert_eq!(inbox.put(leave()), Ok(()));
         assert_eq!(inbox.put(leave()), Err(Full));
         assert_eq!(inbox.put(Item::Step(Step::Gone(actor()))), Ok(()));
-        assert_eq!(inbox.take(None).unwrap().len(), 9);
+        assert_eq!(inbox.take(100, Duration::ZERO).unwrap().len(), 9);
     }
 
     #[test]
@@ -158,7 +161,7 @@ mod tests {
         inbox.put(ask(Ask::Uninit)).unwrap();
         inbox.close();
         assert_eq!(inbox.put(ask(Ask::Uninit)), Err(Full));
-        assert_eq!(inbox.take(None).unwrap().len(), 1);
-        assert!(inbox.take(None).is_none());
+        assert_eq!(inbox.take(1, Duration::ZERO).unwrap().len(), 1);
+        assert!(inbox.take(1, Duration::MAX).is_none());
     }
 }

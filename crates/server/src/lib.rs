@@ -144,16 +144,25 @@ impl Server {
 
     /// Stops and loses nothing: takes no connection any more, decides what has come, tells every session to come
     /// back, and closes the store.
-    pub async fn stop(self) -> Result<(), DriverError> {
+    pub async fn stop(mut self) -> Result<(), DriverError> {
         info!("shutting down");
         self.shared.inbox.close();
-        let driven = self.driver.await.unwrap_or(Err(DriverError::Died));
+        let driven = (&mut self.driver).await.unwrap_or(Err(DriverError::Died));
         self.shared.registry.close_all(&socket::shutting_down());
         self.shared.stop.send_replace(true);
-        if tokio::time::timeout(FAREWELL, self.accepting).await.is_err() {
+        if tokio::time::timeout(FAREWELL, &mut self.accepting).await.is_err() {
             info!("some connections took too long to say goodbye");
         }
         driven
+    }
+}
+
+impl Drop for Server {
+    /// Stops without waiting for it.
+    fn drop(&mut self) {
+        self.shared.inbox.close();
+        self.shared.registry.close_all(&socket::shutting_down());
+        self.shared.stop.send_replace(true);
     }
 }
 

@@ -287,6 +287,14 @@ mod tests {
     }
 
     #[test]
+    fn each_setting_is_documented() {
+        let page = include_str!("../../../../docs/configuration.md");
+        for key in Settings::KEYS {
+            assert!(page.contains(&format!("\n| `{key}` |")), "{key}");
+        }
+    }
+
+    #[test]
     fn a_secret_never_prints() {
         let config = Config::load(Settings::default(), None, environment(&[("RINGBACK_SECRET", SECRET)])).unwrap();
         assert!(!format!("{config:?}").contains(SECRET));
