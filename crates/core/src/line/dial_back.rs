@@ -36,6 +36,9 @@ pub(crate) fn dial_back(
         Standing::Free if group => enter(txn, by, request, missed.invitation)?,
         Standing::Free => ring_back(txn, by, request, ask, caller, mode)?,
     };
+    if !matches!(made, Made::Engaged { .. }) {
+        let_go(txn, &by.user, *missed)?;
+    }
     let limits = *txn.cx.limits;
     txn.line_mut(&by.user)?.remember(&by.device, request, made.clone(), &limits);
     Ok(Reply::Made(made))
@@ -148,13 +151,23 @@ fn ring_back(
 
 /// What the click handled, and nothing else since, is unhandled again (M4).
 fn come_back(txn: &mut Txn<'_>, user: &UserId, missed: MissedId) -> Result<(), Stop> {
-    let line = txn.line_mut(user)?;
-    let Some(click) = line.missed.get(&missed).and_then(|m| m.clicked.clone()) else {
-        return Ok(());
-    };
-    for call in line.missed.values_mut().filter(|m| m.clicked.as_ref() == Some(&click)) {
-        call.clicked = None;
-        call.returned = true;
+    if let Some(click) = click_of(txn, user, missed)? {
+        let line = txn.line_mut(user)?;
+        line.missed.values_mut().filter(|m| m.clicked.as_ref() == Some(&click)).for_each(|m| m.returned = true);
     }
     Ok(())
+}
+
+/// What the click handled is handled for good: its dial-back went through.
+fn let_go(txn: &mut Txn<'_>, user: &UserId, missed: MissedId) -> Result<(), Stop> {
+    if let Some(click) = click_of(txn, user, missed)? {
+        txn.line_mut(user)?.missed.retain(|_, m| m.clicked.as_ref() != Some(&click));
+    }
+    Ok(())
+}
+
+/// The click that handled a missed call and may yet be undone.
+fn click_of(txn: &Txn<'_>, user: &UserId, missed: MissedId) -> Result<Option<RequestId>, Stop> {
+    let missed = txn.line(user)?.missed.get(&missed);
+    Ok(missed.filter(|m| m.handled()).and_then(|m| m.clicked.clone()))
 }

@@ -25,14 +25,14 @@ fn topic(call: &MissedCall) -> Topic<'_> {
 impl Line {
     /// Unhandled missed calls, newest first.
     fn unhandled(&self) -> Vec<&MissedCall> {
-        let mut calls: Vec<_> = self.missed.values().filter(|m| m.clicked.is_none()).collect();
+        let mut calls: Vec<_> = self.missed.values().filter(|m| !m.handled()).collect();
         calls.sort_by_key(|m| std::cmp::Reverse((m.missed_at, m.id)));
         calls
     }
 
     /// Those that a notification stood for when `newest` was the newest that it showed.
     fn stood_for(&self, newest: MissedId) -> Vec<MissedId> {
-        let Some(shown) = self.missed.get(&newest).filter(|m| m.clicked.is_none()) else {
+        let Some(shown) = self.missed.get(&newest).filter(|m| !m.handled()) else {
             return Vec::new();
         };
         let upto = (shown.missed_at, shown.id);
@@ -67,8 +67,11 @@ impl Line {
 
 /// A click handles all that its notification stood for, until its dial-back fails for being engaged (M4).
 pub(crate) fn click(txn: &mut Txn<'_>, by: &Actor, request: &RequestId, missed: MissedId) -> Result<Reply, Stop> {
-    let meant = txn.line(&by.user)?.stood_for(missed);
-    if !meant.is_empty() {
+    let line = txn.line(&by.user)?;
+    // A repeat does not handle again what came back since (N2).
+    let repeat = line.missed.get(&missed).is_some_and(|m| m.clicked.as_ref() == Some(request));
+    let meant = line.stood_for(missed);
+    if !meant.is_empty() && !repeat {
         let line = txn.line_mut(&by.user)?;
         for id in meant {
             if let Some(call) = line.missed.get_mut(&id) {
@@ -76,8 +79,7 @@ pub(crate) fn click(txn: &mut Txn<'_>, by: &Actor, request: &RequestId, missed: 
                 call.returned = false;
             }
         }
-        let mut clicked: Vec<_> =
-            line.missed.values().filter(|m| m.clicked.is_some()).map(|m| (m.missed_at, m.id)).collect();
+        let mut clicked: Vec<_> = line.missed.values().filter(|m| m.handled()).map(|m| (m.missed_at, m.id)).collect();
         clicked.sort_unstable();
         let over = clicked.len().saturating_sub(CLICKED_KEPT);
         for (_, id) in clicked.into_iter().take(over) {
@@ -105,7 +107,8 @@ pub(crate) fn dismiss(txn: &mut Txn<'_>, by: &Actor, missed: MissedId, notificat
 pub(crate) fn list(txn: &Txn<'_>, by: &Actor, offset: usize) -> Result<Reply, Stop> {
     let all = txn.line(&by.user)?.unhandled();
     let total = all.len();
-    let calls = all.into_iter().skip(offset).take(NOTIFICATIONS).cloned().collect();
+    let calls =
+        all.into_iter().skip(offset).take(NOTIFICATIONS).map(|m| MissedCall { clicked: None, ..m.clone() }).collect();
     Ok(Reply::MissedCalls { calls, total })
 }
 
@@ -131,7 +134,7 @@ pub(crate) fn view(line: &Line, device: Option<&DeviceRecord>) -> MissedView {
             rest || heads.contains(&m.id)
         })
         .map(|m| MissedEntry {
-            call: (*m).clone(),
+            call: MissedCall { clicked: None, ..(*m).clone() },
             of: of.get(&topic(m)).copied().unwrap_or(1),
             existed: device.is_some_and(|d| d.registered_at <= m.missed_at),
         })

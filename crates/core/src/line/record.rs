@@ -121,10 +121,17 @@ pub struct MissedCall {
     pub silent: bool,
     /// The group call still runs and this user may join it.
     pub can_join: bool,
-    /// Handled by this click, which may yet be undone (M4); listed no more meanwhile.
+    /// The click that handled it last, which may yet be undone (M4); listed no more meanwhile.
     pub clicked: Option<RequestId>,
-    /// Came back unhandled after a dial-back that failed (M4): shown again, silently.
+    /// That click is undone: it came back unhandled after a dial-back that failed (M4), to be shown again, silently.
     pub returned: bool,
+}
+
+impl MissedCall {
+    /// Whether a click handled it that may yet be undone.
+    pub fn handled(&self) -> bool {
+        self.clicked.is_some() && !self.returned
+    }
 }
 
 /// One user (K1, K8). The missed calls are rows of their own in the store.

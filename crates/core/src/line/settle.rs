@@ -159,7 +159,7 @@ fn miss(
         cancelled: turn.state == TurnState::Cancelled,
         at: turn.at,
         missed_at: now,
-        silent: line.quiet(now),
+        silent: turn.hidden == Some(Hidden::DoNotDisturb) || line.quiet(now),
         can_join: can_enter(call, user),
         clicked: None,
         returned: false,

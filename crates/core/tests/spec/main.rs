@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test says what is wrong by failing
 
+mod calls;
 mod engine;
+mod lines;
+mod missed;
 mod people;
 mod server;
 mod table;

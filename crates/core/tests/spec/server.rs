@@ -446,6 +446,12 @@ impl Server {
         self.twice(by, Ask::Leave { invitation });
     }
 
+    pub(crate) fn leave_if_in(&mut self, by: &Actor, invitation: InvitationId) {
+        if self.state(invitation, by.user.as_str()) == TurnState::Accepted {
+            self.leave(by, invitation);
+        }
+    }
+
     /// Reports the click, then dials back, as a device does.
     pub(crate) fn click_and_dial(&mut self, by: &Actor, missed: MissedId) -> Reply {
         self.twice(by, Ask::Click { missed });
