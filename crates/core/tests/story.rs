@@ -1,5 +1,7 @@
 //! The story that everything is for, over the engine alone: ring, miss, call back.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test says what is wrong by failing
+
 use ringback_core::call::{CallRecord, CallType, EndReason, MissedReason, Mode, TurnState};
 use ringback_core::engine::{Act, Engine, Keep};
 use ringback_core::id::{DeviceId, InvitationId, MissedId, RequestId, SessionId, UserId};
