@@ -96,24 +96,32 @@ story("Alice and Bob in two windows of one profile", async (stage) => {
   await desktop.bare();
 });
 
-// spec: D10, M1, M5
-story("Alice cancels, Bob calls back from his list, and Alice misses that", async (stage) => {
+// spec: D10, M1, M4, M5
+story("calling back from the list can be missed in turn; once they talk, nothing is missed", async (stage) => {
   await stage.serve();
   const alice = await stage.person("alice");
   const bob = await stage.person("bob");
+  const [hers, his] = [alice, bob].map((person) => /** @type {Desktop} */ (person.desktop));
   await alice.call(["bob"], { seconds: 30 });
   await bob.rings("Alice");
   await alice.cancel();
   await bob.silent();
   await bob.heard("onIncomingCallCanceled", "Alice");
-  const desktop = /** @type {Desktop} */ (bob.desktop);
-  await desktop.shown({ title: "Missed Call", body: "Alice Audio Call" });
+  await his.shown({ title: "Missed Call", body: "Alice Audio Call" });
   await bob.callBack();
   await alice.rings("Bob");
-  await desktop.bare();
   await bob.cancel();
   await alice.missed(1);
-  await /** @type {Desktop} */ (alice.desktop).shown({ title: "Missed Call", body: "Bob Audio Call" });
+  await bob.missed(1);
+  hers.click(await hers.shown({ title: "Missed Call", body: "Bob Audio Call" }), "Call back");
+  await bob.rings("Alice");
+  await bob.accept();
+  await bob.sees("alice");
+  await alice.sees("bob");
+  await alice.missed(0);
+  await bob.missed(0);
+  await hers.bare();
+  await his.bare();
 });
 
 // spec: M4, S12
