@@ -339,7 +339,7 @@ export class DeviceSession {
     const refuse = (/** @type {string} */ code, /** @type {string} */ message) => this.outcome(id, { error: { code, message } });
     if (!s.config || s.over) return refuse('unavailable', 'call init first');
     if (s.requests.length >= REQUESTS) return refuse('unavailable', 'too many requests wait for the connection');
-    let frame = { ...ask, id };
+    let frame = /** @type {Message} */ ({ ...ask, id });
     const view = this.call(ask.invitation_id);
     const unknown = () => refuse('not_found', 'this device knows no such invitation');
     if ((ask.type === 'accept' || ask.type === 'reject') && ask.turn == null) {
