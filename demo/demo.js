@@ -154,6 +154,9 @@ function draw() {
   if (CONNECTION[connectionState]) show(new Error(CONNECTION[connectionState]));
   drawRings(calls.filter((call) => call.ringing));
   drawCall(calls.find((call) => call.inCall), calls.find((call) => call.elsewhere));
+  // One that is listed as missed is joined from there.
+  const listed = new Set(missed.calls.map((one) => one.invitationID));
+  drawJoinable(calls.filter((call) => call.canJoin && !call.inCall && !call.elsewhere && !listed.has(call.invitationID)));
   drawMissed(missed);
 }
 
@@ -197,6 +200,7 @@ function drawRemaining() {
 function drawCall(call, elsewhere) {
   const section = $("call");
   section.hidden = !call && !elsewhere;
+  put($("people-title"), call ? "Add to the call" : "Call");
   const shown = call ?? elsewhere;
   if (!shown) return;
   const others = shown.participants.filter((one) => !one.self);
@@ -219,6 +223,18 @@ function statusOf(call, pending) {
   if (call.elsewhere) return "You are in this call on another device.";
   if (call.inCallCount > 1) return pending.length > 0 ? `In the call; still ringing ${list(pending)}.` : "You are in the call.";
   return pending.length > 0 ? `Ringing ${list(pending)}…` : "You are alone in the call.";
+}
+
+function drawJoinable(calls) {
+  $("joinable").hidden = calls.length === 0;
+  keyed($("joinable").querySelector("ul"), "join", calls, (call) => call.invitationID, (call) => element("li", {}, [
+    element("span", { className: "what" }),
+    element("span", { className: "buttons" }, [button("join", "Join", () => service.join(call.invitationID))]),
+  ]), (item, call) => {
+    const there = call.participants.filter((one) => !one.self && one.state === "accepted");
+    const kind = call.callType === "video" ? "Group video call" : "Group voice call";
+    put(item.querySelector(".what"), there.length > 0 ? `${kind} with ${list(there)}` : kind);
+  });
 }
 
 function drawMissed({ calls, total }) {

@@ -133,12 +133,8 @@ export class Connection {
 
   /** @param {unknown} data */
   receive(data) {
-    let frame;
-    try {
-      frame = JSON.parse(String(data));
-    } catch {
-      return this.lost(); // not our protocol: only a new connection can cure it
-    }
+    const frame = parse(data);
+    if (!frame) return this.lost(); // not our protocol: only a new connection can cure it
     if (frame.type === "welcome") this.freshToken = false;
     if (frame.type === "synced") this.synced = true;
     const { attempt } = this;
@@ -178,5 +174,18 @@ export class Connection {
   /** The network or the user came back: what waits goes at once. */
   wake() {
     if (this.waiting !== undefined && globalThis.document?.visibilityState !== "hidden") this.connect();
+  }
+}
+
+/**
+ * @param {unknown} data
+ * @returns {any} null if it is no frame
+ */
+function parse(data) {
+  try {
+    const frame = JSON.parse(String(data));
+    return typeof frame?.type === "string" ? frame : null;
+  } catch {
+    return null;
   }
 }

@@ -231,7 +231,8 @@ export class Leader {
     const outputs = this.session.input(Date.now(), message);
     // What the machine is now comes first: whatever becomes of the outputs, the next leader knows that they came.
     for (const output of outputs) this.note(output);
-    if (outputs.length > 0) this.publish();
+    const changesNothing = message.type === "tick" || message.frame?.type === "pong";
+    if (outputs.length > 0 || !changesNothing) this.publish();
     this.outputs.push(...outputs);
     this.performAll();
     clearTimeout(this.timer);

@@ -93,7 +93,8 @@
 export class CallError extends Error {
   /** @param {{code?: string, message?: string, field?: string, retry_after_ms?: number, invitation_id?: string}} wire */
   constructor(wire) {
-    super(wire.message ?? wire.code ?? "The request failed.");
+    const sentence = wire.message ?? wire.code ?? "The request failed.";
+    super(wire.field ? `${wire.field} ${sentence}` : sentence);
     this.name = "CallError";
     /** The stable code. */
     this.code = wire.code ?? "internal";

@@ -3,55 +3,24 @@
 import assert from "node:assert/strict";
 
 import { examples, toJavaScript } from "../../web/test/seed.mjs";
+import { app, parameters } from "./harness/app.js";
 import { story } from "./harness/stage.js";
 
 /** @typedef {import("./harness/desktop.js").Desktop} Desktop */
 
 /**
- * A page of Bob's whose script is an example. What the page leaves out (`...`) is who Bob is, and a log to look at.
+ * A page of Bob's whose script is an example. What the seed page leaves out (`...`) is who Bob is, and a log to look at.
  * @param {import("./harness/stage.js").Stage} stage
  * @param {string} example
  */
 async function bobRuns(stage, example) {
-  const profile = await stage.profile();
-  await profile.context.route("**/as/bob/demo.js", (route) => route.fulfill({ contentType: "text/javascript", body: `
-    import {
-      RingbackCallInvitationConfig, RingbackCallInvitationMissedCallConfig, RingbackUIKitPrebuiltCallInvitationEvents,
-      RingbackUIKitPrebuiltCallInvitationService,
-    } from "/web/ringback.js";
-    const seen = (name, ...parameters) => {
-      const item = document.createElement("li");
-      item.dataset.event = name;
-      item.textContent = JSON.stringify(parameters, (_, value) => typeof value === "function" ? "a function" : value);
-      document.getElementById("log").append(item);
-    };
-    const say = (place) => (text) => { document.getElementById(place).textContent = text; };
-    const events = {
-      onConnectionStateChanged: say("connection"),
-      onMissedCallsChanged: (calls, count) => say("missed-count")(count),
-      onIncomingCallCanceled: (...parameters) => seen("onIncomingCallCanceled", ...parameters),
-    };
-    const base = {
-      user: "bob",
-      tokenProvider: async () => (await (await fetch("/dev/token?user=bob")).json()).token,
-      serviceWorker: { url: "sw.js", scope: "./" },
-    };
-    ${example.includes("invitationEvents") ? "" : `base.invitationEvents = { ...events,
-      onIncomingCallTimeout: (...parameters) => seen("onIncomingCallTimeout", ...parameters) };`}
-    ${toJavaScript(example)}
-  ` }));
-  return profile.person("bob");
-}
-
-/**
- * The parameters of a callback, once it has fired.
- * @param {import("./harness/person.js").Person} person
- * @param {string} event
- * @returns {Promise<unknown[]>}
- */
-async function parameters(person, event) {
-  await person.heard(event);
-  return JSON.parse((await person.page.locator(`#log li[data-event="${event}"]`).first().textContent()) ?? "null");
+  const log = `
+    for (const name of ["onIncomingCallTimeout", "onIncomingCallCanceled"]) {
+      events[name] = (...parameters) => seen(name, ...parameters);
+    }`;
+  // Where the example has events of its own, they are what is looked at.
+  const before = example.includes("invitationEvents") ? "" : `${log} base.invitationEvents = events;`;
+  return app(await stage.profile(), "bob", before + toJavaScript(example));
 }
 
 // spec: C1, C2, S1

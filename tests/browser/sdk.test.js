@@ -1,0 +1,113 @@
+/** What an app of one's own can rely on, in a real browser. */
+
+import assert from "node:assert/strict";
+
+import { app, parameters } from "./harness/app.js";
+import { story } from "./harness/stage.js";
+
+/** @typedef {import("./harness/desktop.js").Desktop} Desktop */
+
+// spec: C5, C6, C12, M5
+story("the app's own texts, which are told what they are for", async (stage) => {
+  await stage.serve();
+  const alice = await stage.person("alice");
+  const bob = await app(await stage.profile(), "bob", `
+    const text = (what) => (context) => { seen(what, context); return what === "title" ? "You missed one" : undefined; };
+    new CallInvitationService().init({ ...base, invitationEvents: events,
+      config: { missedCall: { notificationTitle: text("title"), notificationMessage: text("message") } } });
+  `);
+  await alice.call(["bob"], { seconds: 2 });
+  const note = await /** @type {Desktop} */ (bob.desktop).shown({ title: "You missed one" });
+  assert.equal(note.body, "Alice Audio Call", "nothing returned is the default");
+  for (const what of ["title", "message"]) {
+    const [{ kind, missedCall, count }] = await parameters(bob, what);
+    assert.deepEqual([kind, count, missedCall.caller], ["missed_call", 1, { id: "alice", name: "Alice" }]);
+  }
+});
+
+// spec: M8
+story("without the permission to notify the event and the list still come, and the app is told once", async (stage) => {
+  await stage.serve();
+  const alice = await stage.person("alice");
+  const profile = await stage.profile();
+  await profile.context.grantPermissions(["geolocation"]); // and none else
+  const bob = await profile.person("bob");
+  for (const count of [1, 2]) {
+    await alice.call(["bob"], { seconds: 2 });
+    await bob.missed(count);
+  }
+  await bob.heard("onIncomingCallTimeout");
+  await bob.heard("onError", "notifications_denied");
+  assert.equal(await bob.times("onError"), 1);
+  assert.deepEqual(/** @type {Desktop} */ (bob.desktop).notifications, []);
+});
+
+// spec: D1, M4
+story("an app that doesn't run the default action: the click handles the call, and nobody is dialled", async (stage) => {
+  await stage.serve();
+  const alice = await stage.person("alice");
+  const bob = await app(await stage.profile(), "bob", `
+    events.onIncomingMissedCallClicked = (...parameters) => seen("onIncomingMissedCallClicked", ...parameters);
+    new CallInvitationService().init({ ...base, invitationEvents: events });
+  `);
+  const desktop = /** @type {Desktop} */ (bob.desktop);
+  await alice.call(["bob"], { seconds: 2 });
+  desktop.click(await desktop.shown({ title: "Missed Call" }), "Call back");
+  await bob.heard("onIncomingMissedCallClicked", "a function");
+  await bob.missed(0);
+  await desktop.bare();
+  // A whole second call later, Alice's has not rung.
+  await alice.call(["bob"], { seconds: 2 });
+  await bob.missed(1);
+  assert.equal(await alice.times("onIncomingCallReceived"), 0);
+});
+
+// spec: S15
+story("uninit signs off in all tabs, and withdraws what shows", async (stage) => {
+  await stage.serve();
+  const alice = await stage.person("alice");
+  const profile = await stage.profile();
+  const first = await app(profile, "bob", `
+    const service = new CallInvitationService();
+    service.init({ ...base, invitationEvents: events });
+    press("sign-off", () => service.uninit().then(() => seen("signed off")));
+  `);
+  const second = await profile.person("bob");
+  const desktop = /** @type {Desktop} */ (profile.desktop);
+  await alice.call(["bob"], { seconds: 2 });
+  await desktop.shown({ title: "Missed Call" });
+  await second.page.locator("#sign-off").click();
+  await second.heard("signed off");
+  await Promise.all([first, second].map((tab) => tab.shows("#connection", /^disconnected$/)));
+  await desktop.bare();
+});
+
+// spec: C13
+story("a wrong parameter is refused by its name", async (stage) => {
+  await stage.serve();
+  const bob = await app(await stage.profile(), "bob", `
+    const service = new CallInvitationService();
+    const wrong = { ...base, config: { missedCall: { timeoutSeconds: 0 } } };
+    service.init(wrong).catch((error) => seen("refused", error.parameter, error.message));
+    service.init({ ...base, invitationEvents: events });
+  `);
+  const [parameter, message] = await parameters(bob, "refused");
+  assert.equal(parameter, "config.missedCall.timeoutSeconds");
+  assert.match(message, /^config\.missedCall\.timeoutSeconds must be /);
+});
+
+// spec: N3, S13
+story("a connection that is dead is noticed within 30 s, in a tab in the background too", async (stage) => {
+  const server = await stage.serve();
+  const bob = await stage.person("bob");
+  await (await bob.profile.context.newPage()).bringToFront();
+  const began = Date.now();
+  server.program?.child.kill("SIGSTOP");
+  try {
+    await bob.shows("#connection", /^reconnecting$/);
+    assert.ok(Date.now() - began < 30_000, `it took ${Date.now() - began} ms`);
+  } finally {
+    server.program?.child.kill("SIGCONT");
+  }
+  await bob.connected();
+});
