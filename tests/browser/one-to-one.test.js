@@ -96,7 +96,7 @@ story("Alice and Bob in two windows of one profile", async (stage) => {
   await desktop.bare();
 });
 
-// spec: D10, M1, M4, M5
+// spec: D10, M1, M4, M5, S5
 story("calling back from the list can be missed in turn; once they talk, nothing is missed", async (stage) => {
   await stage.serve();
   const alice = await stage.person("alice");
