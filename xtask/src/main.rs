@@ -4,6 +4,7 @@ mod needs;
 mod shell;
 mod spec;
 mod suite;
+mod twin;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,8 @@ The chores of this repository.
   cargo xtask test --only lint,test      some of them
   cargo xtask test --skip browser        all but some
   cargo xtask spec             the clauses of the spec that no test cites yet
+  cargo xtask twin --runs N --seed N     random scripts through both of the device's machines
+  cargo xtask twin --planted   differences planted in the browser's, each of which is found
 
 A step that fails ends the run and says how to run it alone. Tools that a step builds for itself
 go to target/tools, npm packages to node_modules; nothing is installed outside the tree but
@@ -45,6 +48,7 @@ fn chore() -> Result<()> {
     match chore {
         "test" => suite::test(&shell, rest),
         "spec" => spec::check(&shell),
+        "twin" => twin::twin(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())
