@@ -549,7 +549,7 @@ impl Server {
                 (Ok(Answered::Core(Reply::Made(Made::Engaged { invitation: InvitationId(invitation) }))), None)
             }
             1 => {
-                let at = self.outgoing(&[missed.caller.id.clone()], now);
+                let at = self.outgoing(std::slice::from_ref(&missed.caller.id), now);
                 let elsewhere = DeviceId::new("d-2").unwrap_or_else(|_| device());
                 self.calls[at].own[0].device = Some(elsewhere.clone());
                 (called(&self.calls[at], elsewhere), None)
@@ -562,7 +562,7 @@ impl Server {
                         self.enter(at, true, now);
                         at
                     }
-                    None => self.outgoing(&[missed.caller.id.clone()], now),
+                    None => self.outgoing(std::slice::from_ref(&missed.caller.id), now),
                 };
                 (called(&self.calls[at], device()), Some(listed(&self.calls[at], now)))
             }

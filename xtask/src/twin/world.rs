@@ -133,10 +133,8 @@ impl<'a> World<'a> {
                     let held: Vec<InvitationId> = holds.into_iter().map(|(id, _)| id).collect();
                     self.greet(&held);
                 }
-                Output::Request { id, ask } if self.open => {
-                    if self.asked.iter().all(|(asked, _)| *asked != id) {
-                        self.asked.push((id, ask));
-                    }
+                Output::Request { id, ask } if self.open && self.asked.iter().all(|(asked, _)| *asked != id) => {
+                    self.asked.push((id, ask));
                 }
                 Output::Show(show) => {
                     if let Some(missed) = show.missed {
@@ -274,11 +272,14 @@ impl<'a> World<'a> {
         match (self.rng.u32(..6), due) {
             (0 | 1, Some(due)) => self.now = self.now.max(due.0),
             (2, Some(due)) => self.now = self.now.max(due.0.saturating_sub(1)),
-            (3, _) if self.one_in(6) => self.now -= 5,
             _ => self.now += SPANS[self.rng.usize(..SPANS.len())],
         }
         if self.rng.bool() {
+            // A clock that runs backwards is taken to stand still.
+            let back = if self.one_in(10) { 5 } else { 0 };
+            self.now -= back;
             self.input(Input::Tick);
+            self.now += back;
         }
     }
 
