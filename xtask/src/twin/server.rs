@@ -46,8 +46,8 @@ impl Server {
 
     pub(super) fn invitees(&mut self, rng: &mut Rng) -> Vec<UserId> {
         match rng.u32(..10) {
-            0..=5 => vec![someone(rng).id],
-            6..=8 => vec![user("alice"), user("carol"), user("zoë")],
+            0..=4 => vec![someone(rng).id],
+            5..=7 => vec![user("alice"), user("carol"), user("zoë")],
             _ => (0..rng.usize(21..130)).map(|n| user(&format!("u{n}"))).collect(),
         }
     }
