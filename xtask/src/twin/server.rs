@@ -335,6 +335,16 @@ impl Server {
         self.list(call);
     }
 
+    /// A missed call that makes a sound, if anything does.
+    pub(super) fn miss_aloud(&mut self, caller: &Person, now: Timestamp) {
+        self.miss_one(caller, now);
+        let entry = &mut self.missed[0];
+        entry.existed = true;
+        entry.call.reason = MissedReason::NoAnswer;
+        entry.call.silent = false;
+        self.count();
+    }
+
     fn missed_changes(&mut self, now: Timestamp) {
         match self.rng.u32(..8) {
             0..=2 => {

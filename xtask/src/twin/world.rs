@@ -106,16 +106,17 @@ impl<'a> World<'a> {
     fn step(&mut self) {
         match self.rng.u32(..100) {
             0..=29 if !self.inbox.is_empty() => self.deliver(),
-            0..=24 => self.happen(),
-            25..=44 => self.answer(),
-            45..=54 => self.pass(),
-            55..=69 => self.act(),
-            70..=81 => self.click(),
+            0..=22 => self.happen(),
+            23..=52 => self.answer(),
+            53..=60 => self.pass(),
+            61..=73 => self.act(),
+            74..=81 => self.click(),
             82..=84 => self.disconnect(),
             85..=89 => self.connect(),
             90 => self.init(),
             91 => self.restart(),
             92..=93 => self.handover(),
+            94 if self.one_in(2) => self.call_twice(),
             94 => self.input(Input::Denied),
             _ => self.oddity(),
         }
@@ -240,7 +241,8 @@ impl<'a> World<'a> {
         if self.asked.is_empty() || !self.open {
             return self.pass();
         }
-        let at = self.rng.usize(..self.asked.len());
+        let n = self.asked.len();
+        let at = if self.one_in(4) { self.rng.usize(..n) } else { n - 1 - self.rng.usize(..n.min(2)) };
         let (id, ask) = if self.one_in(8) { self.asked[at].clone() } else { self.asked.swap_remove(at) };
         let now = Timestamp(self.now);
         let (answer, view) = if self.one_in(6) {
@@ -354,6 +356,17 @@ impl<'a> World<'a> {
             self.ids += 1;
             let id = text(RequestId::new(&format!("r-{}", self.ids)));
             self.dial(id);
+        }
+    }
+
+    /// The same person calls twice, about a minute apart (M6).
+    fn call_twice(&mut self) {
+        let caller = someone(&mut self.rng);
+        for _ in 0..2 {
+            self.server.miss_aloud(&caller, Timestamp(self.now));
+            let list = self.server.missed();
+            self.frame(Frame::Missed(list));
+            self.now += [59_999, 60_000, 60_001][self.rng.usize(..3)];
         }
     }
 
