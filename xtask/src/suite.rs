@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::needs::{self, Need};
 use crate::shell::{self, Shell};
 use crate::spec;
+use crate::twin;
 
 /// One step of the suite.
 struct Step {
@@ -44,6 +45,12 @@ const STEPS: &[Step] = &[
         shows: "the Rust tests pass: tables, properties, models, stores, a real server",
         needs: &[Need::Compiler, Need::Strace],
         run: |shell| shell.cargo("test --quiet --workspace --locked"),
+    },
+    Step {
+        name: "twin",
+        shows: "the device's two machines, in Rust and in JavaScript, do the same",
+        needs: &[Need::Compiler, Need::Node],
+        run: |_| twin::check(),
     },
     Step {
         name: "browser",
