@@ -208,7 +208,7 @@ function drawCall(call, elsewhere) {
   const kind = `${shown.group ? "group " : ""}${shown.callType === "video" ? "video" : "voice"} call`;
   $("call-title").textContent = kind[0].toUpperCase() + kind.slice(1);
   put(section.querySelector(".status"), statusOf(shown, pending));
-  keyed(section.querySelector(".participants"), "user", shown.participants, (one) => one.user.id, () => element("li"), (item, one) => {
+  keyed(section.querySelector(".participants"), "user", inOrder(shown), (one) => one.user.id, () => element("li"), (item, one) => {
     if (item.dataset.state === one.state) return;
     item.dataset.state = one.state;
     item.replaceChildren(one.self ? "You" : nameOf(one.user), " ", element("span", { className: "state", textContent: STATES[one.state] }));
@@ -217,6 +217,12 @@ function drawCall(call, elsewhere) {
   $("cancel").hidden = !call || pending.length === 0 || !(initiator || pending.some((one) => one.inviter === me));
   $("hang-up").hidden = !call;
   $("end").hidden = !call || !(initiator || !shown.group) || shown.inCallCount < 2;
+}
+
+/** Everybody where they were before, whatever they did last: oneself, the initiator, the others by name. */
+function inOrder(call) {
+  const rank = (one) => (one.self ? 0 : one.user.id === call.initiator ? 1 : 2);
+  return [...call.participants].sort((a, b) => rank(a) - rank(b) || nameOf(a.user).localeCompare(nameOf(b.user)));
 }
 
 function statusOf(call, pending) {
@@ -231,7 +237,7 @@ function drawJoinable(calls) {
     element("span", { className: "what" }),
     element("span", { className: "buttons" }, [button("join", "Join", () => service.join(call.invitationID))]),
   ]), (item, call) => {
-    const there = call.participants.filter((one) => !one.self && one.state === "accepted");
+    const there = inOrder(call).filter((one) => !one.self && one.state === "accepted");
     const kind = call.callType === "video" ? "Group video call" : "Group voice call";
     put(item.querySelector(".what"), there.length > 0 ? `${kind} with ${list(there)}` : kind);
   });
@@ -252,13 +258,16 @@ function drawMissed({ calls, total }) {
         element("small", { textContent: `${moment(missed.at)} · ${REASONS[missed.reason] ?? words(missed.reason)}` }),
       ]),
       element("span", { className: "buttons" }, [
-        button("call-back", missed.group ? "Join" : "Call back", () => callBack(missed), `Call ${name} back`),
+        button("call-back", "", () => callBack(missed)),
         button("dismiss", "Dismiss", () => service.dismissMissedCall(missed), `Dismiss ${name}’s missed call`),
       ]),
     ]);
   }, (item, missed) => {
-    put(item.querySelector(".call-back"), missed.group && missed.canJoin ? "Join" : "Call back");
-    item.querySelector(".call-back").hidden = missed.group && !missed.canJoin;
+    // A group is joined while it runs; once it is over there is nobody to call back.
+    const back = item.querySelector(".call-back");
+    put(back, missed.group ? "Join" : "Call back");
+    back.setAttribute("aria-label", `${back.textContent} ${nameOf(missed.caller)}`);
+    back.hidden = missed.group && !missed.canJoin;
   });
 }
 
@@ -307,7 +316,7 @@ function say(text) {
 }
 
 function show(error) {
-  $("error").textContent = error.message ?? String(error);
+  $("error").textContent = titleCase(error.message ?? String(error));
   $("error").hidden = false;
 }
 
@@ -361,8 +370,8 @@ function nameOf({ id, name }) {
   return name || titleCase(id);
 }
 
-function titleCase(id) {
-  return id.charAt(0).toUpperCase() + id.slice(1);
+function titleCase(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function list(participants) {

@@ -455,12 +455,12 @@ export class CallInvitationService extends EventTarget {
     this.#state = state;
     if (state.connection !== this.#told.connection) {
       this.#told.connection = state.connection;
-      this.#call_("onConnectionStateChanged", [state.connection]);
+      this.#tell("onConnectionStateChanged", [state.connection]);
     }
     const missed = JSON.stringify(state.missed);
     if (missed !== this.#told.missed) {
       this.#told.missed = missed;
-      this.#call_("onMissedCallsChanged", [state.missed.calls.map(missedCall), state.missed.total]);
+      this.#tell("onMissedCallsChanged", [state.missed.calls.map(missedCall), state.missed.total]);
     }
     this.dispatchEvent(new Event("change"));
   }
@@ -469,11 +469,11 @@ export class CallInvitationService extends EventTarget {
   #dispatch({ name, args, invitation: about, missed }) {
     const last = invitation(about);
     if (name === "onMissedCallsChanged") return; // every tab tells its own app, in #changed
-    if (name !== "onIncomingMissedCallClicked") return this.#call_(name, [...args, ...(last ? [last] : [])]);
+    if (name !== "onIncomingMissedCallClicked") return this.#tell(name, [...args, ...(last ? [last] : [])]);
     // A failure has its own event (S3), so the action itself never fails.
     const defaultAction = () => this.#dialBack(missed, true).then(() => undefined, () => undefined);
     if (!this.#events.onIncomingMissedCallClicked) return void defaultAction();
-    this.#call_(name, [...args, defaultAction, ...(last ? [last] : [])]);
+    this.#tell(name, [...args, defaultAction, ...(last ? [last] : [])]);
   }
 
   /**
@@ -481,7 +481,7 @@ export class CallInvitationService extends EventTarget {
    * @param {string} name
    * @param {unknown[]} args
    */
-  #call_(name, args) {
+  #tell(name, args) {
     const events = /** @type {Record<string, undefined | ((...args: unknown[]) => unknown)>} */ (this.#events);
     try {
       Promise.resolve(events[name]?.(...args)).catch(reportError);

@@ -20,7 +20,7 @@
  * @property {string} invitationID
  * @property {number | null} turn the callee's turn, where there is one
  * @property {number} at when the call was made, ms since 1970
- * @property {number} count how many callees there are, of which at most 20 are listed (S16)
+ * @property {number | null} count how many callees it is about, of which at most 20 are listed (S16); null if unknown
  * @property {boolean} complete false when not all of it could be had in time (D1)
  */
 
