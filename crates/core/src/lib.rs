@@ -1,7 +1,7 @@
 //! The domain of Ringback: who rings, who missed it, and what a click does. It has no clock, no randomness and no I/O.
 //!
 //! - [`call`]: the authority over one invitation.
-//! - [`line`]: one user, and every rule over more than one invitation.
+//! - [`mod@line`]: one user, and every rule over more than one invitation.
 //! - [`engine`]: batches of steps, timers, and the order in which answers leave.
 //! - [`device`]: the client's half: what to ring, show, withdraw and dial back.
 //! - [`world`]: what is loaded, and one step's changes over it.

@@ -3,7 +3,7 @@
 //! - [`Store`]: what the engine's driver needs.
 //! - [`Memory`]: keeps everything in the process and loses it with it; for tests.
 //! - [`Sqlite`]: one file in a data directory that belongs to one process (G4).
-//! - [`format`]: how a record becomes stored text and comes back (G12).
+//! - [`mod@format`]: how a record becomes stored text and comes back (G12).
 
 mod error;
 pub mod format;

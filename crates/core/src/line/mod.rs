@@ -2,7 +2,7 @@
 //!
 //! Each request is decided in one fixed order: repeated request, D7, the asker engaged (§3, D8), block, crossing, D8's
 //! pending turn, the callee engaged, do-not-disturb, limit. What follows from any step, whoever took it, is settled in
-//! one place, [`settle`]: who engages leaves and misses everything else (L8), who was not reached has a missed call
+//! one place, [`mod@settle`]: who engages leaves and misses everything else (L8), who was not reached has a missed call
 //! (M1), who connects has handled theirs (M4).
 
 mod answer;
