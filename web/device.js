@@ -1,86 +1,20 @@
 // The browser's half of Ringback (K9): what to ring, show, withdraw and dial back. It is the twin of
-// `crates/core/src/device`: same inputs, same outputs, compared by `cargo xtask twin`. It is pure: no socket, no clock,
-// no storage, no randomness, no DOM; it runs in a page, in a service worker and under node.
+// `crates/core/src/device`, where the model is described: same inputs, same outputs, compared by `cargo xtask twin`.
+// It is pure: no socket, clock, storage, randomness or DOM; it runs in a page, in a service worker and under node.
+// Every input and output is described in device-shapes.js.
 //
-// HOW TO DRIVE IT
 //   const session = new DeviceSession({ user, device, seed, persisted?, snapshot? });
 //   for (const output of session.input(now, message)) perform(output);   // in order
-//   const at = session.pollTimeout();                                    // call input(at, {type:"tick"}) then, or null
+//   const at = session.pollTimeout();                                    // input {type: "tick"} then; or null
+//
 // `now` is in milliseconds since 1970 by this device's clock. `seed` is a fresh unguessable text for each process
-// (a UUID): the machine names its own requests `<seed>-1`, `<seed>-2`, … `persisted` is the state of the newest `persist`
-// output of this user on this device. `snapshot` is `session.snapshot()` of the tab that held the connection until now:
-// a tab that takes over goes on with everything (no event comes twice) and claims the call (L9); with `snapshot`,
+// (a UUID): the machine names its own requests `<seed>-1`, `<seed>-2`, … `persisted` is the state of the newest
+// `persist` output of this user on this device. `snapshot` is `session.snapshot()` of the tab that held the connection
+// until now: a tab that takes over goes on with everything (no event comes twice) and claims the call (L9); with it,
 // `persisted` isn't read. Both are JSON, opaque to the SDK, and never shared between users.
-//
-// INPUTS (`message`)
-//   {type:"init", config:{missed_call:{enabled, enable_dial_back, resource_id|null, timeout_ms, reasons:[…]},
-//                         clicked: bool  (the app set onIncomingMissedCallClicked)},
-//                 take_up?: bool (the app goes on with the call of the process before it: L9)}
-//        First thing in an app; a service worker never sends it. Clicks that came before it are delivered now (D3).
-//   {type:"opened"}    a new connection is open: answered by a `hello` output, to be sent with token and config added
-//   {type:"closed"}    it is gone (also after a `close` output, once it is closed)
-//   {type:"frame", frame}   a frame of the server, exactly as in docs/protocol.md
-//   {type:"act", id, ask}   what the app asks. `id`: a fresh unguessable request id, also the name of the `reply` output.
-//        `ask` is the wire's request without `id`, save that
-//          accept, reject: `turn` may be left out (the turn that rings);
-//          cancel: {type, invitation_id} alone means everyone, as seen by this machine;
-//          dial_back: {type, missed, title?, message?, default?: bool}: C4 and C7 are added here; `missed` is a MissedRef;
-//            `default: true` is the default action of a click, which does nothing where C3 is false (D2).
-//   {type:"click", missed, user, at}    a notification was clicked, or its action; `missed` and `user` as in its `show`.
-//        `missed: null` for the summary. Before `init` it is kept (a `persist` comes out) for at most 60 s.
-//   {type:"dismissed", missed, user}    the person closed a notification (not: it was withdrawn or clicked)
-//   {type:"denied"}    showing a notification failed for want of permission (M8)
-//   {type:"tick"}      time passed
-//
-// OUTPUTS
-//   {type:"hello", holds:[{invitation_id, revision}], claim?:{invitation_id}|{request_id}}
-//        complete it with type, token, protocol, device and the wire's config, and send it
-//   {type:"send", frame}     a wire frame to send
-//   {type:"close"}           nothing was heard for too long (N3), close the connection, then input `closed`
-//   {type:"reply", id, ok} | {type:"reply", id, error:{code, message, …}}   the outcome of the act `id`; each act gets one
-//        (dial_back: also {outcome:"none"} for a default action with C3 false; `device_id` says where it is, D7)
-//   {type:"event", name, args, invitation?}     call `invitationEvents[name]?.(...args, invitation)`. Args by position:
-//        onIncomingCallTimeout                [callID, caller]
-//        onIncomingMissedCallClicked          [callID, caller, callType, callees, customData]  + defaultAction by the SDK,
-//                                             before `invitation`: inputs an act `dial_back` with `default: true` and
-//                                             `missed` = the event's `missed` field
-//        onIncomingMissedCallDialBackFailed   [{reason, callID, caller}]
-//        onIncomingCallReceived               [callID, caller, callType, callees, customData]
-//        onIncomingCallCanceled               [callID, caller, customData]
-//        onIncomingCallAnsweredElsewhere      [callID, how]   how: answered, declined, busy, crossed, dialed_back
-//        onOutgoingCallSent                   [callID, caller, callType, callees, customData, refused:[{user, code}]]
-//        onOutgoingCallAccepted, onOutgoingCallDeclined, onOutgoingCallRejectedCauseBusy   [callID, callee, customData]
-//        onOutgoingCallTimeout                [callID, callees, isVideoCall]
-//        onInvitationUserStateChanged         [callID, [{id, name, state}]]
-//        onCallEnded                          [callID, reason]
-//        onMissedCallsChanged                 [calls (as on the wire), total]
-//        onConnectionStateChanged             [state]   connected, disconnected (come back with back-off), replaced,
-//                                             unauthorized, upgrade_required (don't come back by itself)
-//        onTokenWillExpire                    [remaining_ms]
-//        onError                              [{code, message}]
-//        `invitation`: {invitation_id, turn|null, at, count, complete}: `count` of the callees that the event is about,
-//        of which at most 20 are listed (S16); `complete: false` when customData or callees could not be had in time (D1).
-//        A person is {id, name}.
-//   {type:"ring", invitation_id, turn, call_id, caller, call_type, group, deadline}     ring until `deadline` (of `now`'s clock)
-//   {type:"unring", invitation_id, turn}                                                stop
-//   {type:"show", key, missed, user, title, body, count, at, actions:["call_back"|"join"], sound}
-//        show the notification tagged `key`, or replace it; keep `missed` and `user` in its data for `click` and
-//        `dismissed`. `title` and `body` are the default texts (C5, C6 go before them). `missed: null` is the summary (M7),
-//        `at` the time of the newest call, `sound: false` means silently.
-//   {type:"withdraw", key}        close it; also after a click
-//   {type:"default_action", missed}   a click's default action is due and the app didn't set S2: input an act
-//        `dial_back` with `default: true`
-//   {type:"persist", state}       keep `state` for this user and device before the process may die; the last output of an input
-//
-//   MissedRef: {invitation_id, turn, call_id, caller:{id, name}, call_type, group}
-//
-// TO LOOK AT: session.call(invitation_id) → the newest view or null; session.calls() → all views held;
-// session.inCall() → invitation_id of the call this device is in, or null; session.missed() → {calls, total}.
 
-/** @typedef {{id: string, name: string}} Person */
-/** @typedef {{invitation_id: string, turn: number, call_id: string, caller: Person, call_type: string, group: boolean}} MissedRef */
-/** @typedef {{type: string, [field: string]: any}} Message an input, an output or a frame, as described above */
-/** @typedef {{id: string, frame: Message, own: boolean, until: number|null, again: boolean, sent: boolean, missed: MissedRef|null}} Request */
+/** @import { Change, Config, Group, Held, Message, MissedEntry, MissedRef, Other, OwnTurn } from "./device-shapes.js" */
+/** @import { Missed, Person, Request, Sent, State, TurnId, View, Want } from "./device-shapes.js" */
 
 const CLICK_LASTS = 60_000; // D3
 const PATIENCE = 10_000; // D1, D6
@@ -88,31 +22,27 @@ const ENGAGING = 30_000; // any other request that would ring someone or enter a
 const TOKEN_WARNING = 60_000; // S13
 const PING = 10_000; // until the server says how often it is heard
 const SOUND = 60_000; // M6
-const ALONE = 5; // M7
-const REQUESTS = 128; // each list has a bound
-const HELD = 64;
-const KNOWN = 512;
-const CLICKS = 8;
-const SHOWN = 150;
-const WANTS = 160;
+const [ALONE, NOTIFICATIONS] = [5, 100]; // M7
 const LISTED = 20; // S16
-const NOTIFICATIONS = 100; // M7
-const SUMMARY = 'summary';
-const ENGAGES = ['send', 'accept', 'join', 'dial_back'];
-const FINAL = ['replaced', 'unauthorized', 'upgrade_required'];
+const [REQUESTS, HELD, KNOWN, CLICKS, SHOWN, WANTS] = [128, 64, 512, 8, 150, 160]; // each list has a bound
+const SUMMARY = "summary";
+const ENGAGES = ["send", "accept", "join", "dial_back"];
+const FINAL = ["replaced", "unauthorized", "upgrade_required"];
 
-const pending = (/** @type {string} */ state) => state === 'inviting' || state === 'ringing';
+const engages = (/** @type {Request} */ r) => ENGAGES.includes(r.frame.type);
+const pending = (/** @type {string} */ state) => state === "inviting" || state === "ringing";
 const keyOf = (/** @type {MissedRef} */ m) => (m.group ? `call:${m.invitation_id}` : `caller:${m.caller.id}`);
 const same = (/** @type {any} */ a, /** @type {any} */ b) => a.invitation_id === b.invitation_id && a.turn === b.turn;
-const ownTurn = (/** @type {any} */ view, /** @type {number} */ no) => view?.own.find((/** @type {any} */ t) => t.no === no);
-const byId = (/** @type {any[]} */ list, /** @type {string} */ id) => list.find((o) => o.id === id);
+/** @param {View|null|undefined} view @param {number} no */
+const ownTurn = (view, no) => view?.own.find((t) => t.no === no);
+const byId = (/** @type {Other[]} */ list, /** @type {string} */ id) => list.find((o) => o.id === id);
 const copy = (/** @type {any} */ json) => JSON.parse(JSON.stringify(json));
 const equal = (/** @type {any} */ a, /** @type {any} */ b) => JSON.stringify(a) === JSON.stringify(b);
-const refOf = (/** @type {any} */ e) => /** @type {MissedRef} */ ({
-  invitation_id: e.invitation_id, turn: e.turn, call_id: e.call_id, caller: e.caller, call_type: e.call_type, group: e.group,
-});
+/** @returns {MissedRef} */
+const refOf = (/** @type {MissedEntry} */ { invitation_id, turn, call_id, caller, call_type, group }) =>
+  ({ invitation_id, turn, call_id, caller, call_type, group });
 
-/** Merges others by who changed last; who is new comes behind. @param {any[]} into @param {any[]} from */
+/** Merges others by who changed last; who is new comes behind. @param {Other[]} into @param {Other[]} from */
 function merge(into, from) {
   for (const other of from) {
     const at = into.findIndex((o) => o.id === other.id);
@@ -126,7 +56,7 @@ function merge(into, from) {
 function body(m, count) {
   const name = m.caller.name || m.caller.id;
   if (!m.group && count > 1) return `${name} · ${count} missed calls`;
-  return `${name} ${m.group ? 'Group ' : ''}${m.call_type === 'video' ? 'Video' : 'Audio'} Call`;
+  return `${name} ${m.group ? "Group " : ""}${m.call_type === "video" ? "Video" : "Audio"} Call`;
 }
 
 /** The machine of one user on one device; see the top of this file. */
@@ -135,16 +65,11 @@ export class DeviceSession {
   constructor({ user, device, seed, persisted, snapshot }) {
     const kept = { known: [], floor: 0, shown: [], summary: null, sounded: [], clicks: [], requests: [], here: [] };
     const { requests, ...keep } = { ...kept, ...copy(persisted ?? {}) };
-    /** All that the machine knows: plain JSON. @type {any} */
+    /** @type {State} */
     this.s = snapshot ? copy(snapshot) : {
-      me: { id: user, name: '' }, device, seed, made: 0, now: 0, config: null,
-      over: false, // `uninit` was asked: nothing but its reply matters any more
-      link: null, // {synced, heard, pinged, dead, ping}
-      bye: null, token: null, denied: false,
-      calls: [], // {id, view, others, custom, lacking, whole, open, rung, mine, sent, next}
-      rings: [], missed: null, wants: [],
-      requests: requests.map((/** @type {any} */ r) => ({ ...r, sent: false })),
-      keep, // what is kept, but for the requests
+      me: { id: user, name: "" }, device, seed, made: 0, now: 0, config: null, over: false, link: null, bye: null,
+      token: null, denied: false, calls: [], rings: [], missed: null, wants: [], keep,
+      requests: requests.map((/** @type {Request} */ r) => ({ ...r, sent: false })),
     };
     if (seed !== this.s.seed) Object.assign(this.s, { seed, made: 0 });
     this.kept = JSON.stringify(this.persisted());
@@ -152,22 +77,22 @@ export class DeviceSession {
     this.out = [];
   }
 
-  /** Takes one input, says what to do. What is due by then is done first (L2). @param {number} now @param {Message} msg */
+  /** Takes one input, says what to do; first what is due by then (L2). @param {number} now @param {Message} msg */
   input(now, msg) {
     const { s } = this;
     s.now = Math.max(s.now, now);
     if (!s.over) this.expire();
     const mine = !s.over && msg.user === s.me.id;
-    if (msg.type === 'frame') this.frame(msg.frame);
-    else if (msg.type === 'closed') this.closed();
-    else if (msg.type === 'act') this.act(msg.id, msg.ask);
-    else if (msg.type === 'init' && !s.over) this.init(msg.config, msg.take_up ?? false);
-    else if (msg.type === 'opened' && !s.over) this.opened();
-    else if (msg.type === 'click' && mine) this.clicked(msg.missed ?? null, msg.at);
-    else if (msg.type === 'dismissed' && mine) this.dismissed(msg.missed ?? null);
-    else if (msg.type === 'denied' && !s.denied) {
+    if (msg.type === "frame") this.frame(msg.frame);
+    else if (msg.type === "closed") this.closed();
+    else if (msg.type === "act") this.act(msg.id, msg.ask);
+    else if (msg.type === "init" && !s.over) this.init(msg.config, msg.take_up ?? false);
+    else if (msg.type === "opened" && !s.over) this.opened();
+    else if (msg.type === "click" && mine) this.clicked(msg.missed ?? null, msg.at);
+    else if (msg.type === "dismissed" && mine) this.dismissed(msg.missed ?? null);
+    else if (msg.type === "denied" && !s.denied) {
       s.denied = true;
-      this.event('onError', [{ code: 'notifications_denied', message: 'notifications are not permitted' }]);
+      this.event("onError", [{ code: "notifications_denied", message: "notifications are not permitted" }]);
     }
     if (!s.over) {
       this.takeViews();
@@ -182,11 +107,12 @@ export class DeviceSession {
   pollTimeout() {
     const { s } = this;
     if (s.over) return null;
+    /** @type {(number|null|undefined)[]} */
     const at = [...s.requests, ...s.wants].map((x) => x.until);
     for (const ring of s.rings) at.push(ownTurn(this.held(ring.invitation_id)?.view, ring.turn)?.deadline);
     if (s.link && !s.link.dead) at.push(s.link.pinged ? this.deadAt() : s.link.heard + s.link.ping);
     if (s.token) at.push(s.token.tell);
-    const due = at.filter((t) => t != null);
+    const due = at.flatMap((t) => t ?? []);
     return due.length ? Math.min(...due) : null;
   }
 
@@ -194,18 +120,18 @@ export class DeviceSession {
   snapshot() { return copy(this.s); }
   /** @param {string} id */
   call(id) { return this.held(id)?.view ?? null; }
-  calls() { return this.s.calls.map((/** @type {any} */ h) => h.view).filter(Boolean); }
+  calls() { return this.s.calls.map((h) => h.view).filter(Boolean); }
   inCall() { return this.s.keep.here.at(-1) ?? null; }
   missed() { return { calls: this.s.missed?.calls ?? [], total: this.s.missed?.total ?? 0 }; }
 
-  /** @param {any} config @param {boolean} takeUp */
+  /** @param {Config} config @param {boolean} takeUp */
   init(config, takeUp) {
     const { s } = this;
     const first = !s.config;
     s.config = config;
     if (!first) return this.render([], []);
     if (!takeUp) { // L9: an app started anew claims only what it takes up again
-      s.requests = s.requests.filter((/** @type {Request} */ r) => !ENGAGES.includes(r.frame.type));
+      s.requests = s.requests.filter((r) => !engages(r));
       s.keep.here = [];
     }
     for (const { missed, at } of s.keep.clicks.splice(0)) this.deliver(missed, at);
@@ -216,20 +142,20 @@ export class DeviceSession {
     const { s } = this;
     if (!s.link) return;
     Object.assign(s.link, { heard: s.now, pinged: false });
-    if (frame.type === 'reply') return this.reply(frame);
-    if (frame.type === 'bye') s.bye = frame.code;
+    if (frame.type === "reply") return this.reply(frame);
+    if (frame.type === "bye") s.bye = frame.code;
     if (s.over) return;
-    if (frame.type === 'welcome') {
+    if (frame.type === "welcome") {
       s.link.ping = Math.max(frame.ping_ms, 1000);
       if (frame.user.id === s.me.id) s.me = { id: frame.user.id, name: frame.user.name };
       this.tokenLasts(frame.token_expires_in_ms);
-    } else if (frame.type === 'call') this.seen(this.local(frame));
-    else if (frame.type === 'gone') this.gone(frame.invitation_id);
-    else if (frame.type === 'missed') this.listed(frame);
-    else if (frame.type === 'synced') this.synced();
+    } else if (frame.type === "call") this.seen(this.local(frame));
+    else if (frame.type === "gone") this.gone(frame.invitation_id);
+    else if (frame.type === "missed") this.listed({ revision: frame.revision, total: frame.total, calls: frame.calls });
+    else if (frame.type === "synced") this.synced();
   }
 
-  /** A view with its deadlines on this device's clock. @param {any} view */
+  /** A view with its deadlines on this device's clock. @param {any} view @returns {View} */
   local(view) {
     const own = view.own.map((/** @type {any} */ t) => ({ ...t, deadline: this.s.now + (t.remaining_ms ?? 0) }));
     return { ...view, own, custom_data: view.custom_data ?? null };
@@ -241,36 +167,36 @@ export class DeviceSession {
     this.s.token = { tell: Math.max(this.s.now, end - TOKEN_WARNING), end };
   }
 
-  deadAt() { return this.s.link.heard + Math.floor((this.s.link.ping * 5) / 2); } // N3
+  deadAt() { return this.s.link ? this.s.link.heard + Math.floor((this.s.link.ping * 5) / 2) : Infinity; } // N3
 
   /** Does what is due by now. */
   expire() {
     const { s } = this;
-    const due = (/** @type {any} */ x) => x.until != null && x.until <= s.now;
+    const due = (/** @type {Request|Want} */ x) => x.until != null && x.until <= s.now;
     for (let at; (at = s.requests.findIndex(due)) >= 0; ) this.giveUp(s.requests.splice(at, 1)[0]);
     for (let at; (at = s.wants.findIndex(due)) >= 0; ) this.give(s.wants.splice(at, 1)[0], null);
     if (s.token && s.token.tell <= s.now) {
       const { end } = s.token;
       s.token = null;
-      this.event('onTokenWillExpire', [Math.max(0, end - s.now)]);
+      this.event("onTokenWillExpire", [Math.max(0, end - s.now)]);
     }
     if (s.link && !s.link.dead && this.deadAt() <= s.now) {
       s.link.dead = true;
-      this.out.push({ type: 'close' });
+      this.out.push({ type: "close" });
     } else if (s.link && !s.link.dead && !s.link.pinged && s.link.heard + s.link.ping <= s.now) {
       s.link.pinged = true;
-      this.out.push({ type: 'send', frame: { type: 'ping' } });
+      this.out.push({ type: "send", frame: { type: "ping" } });
     }
   }
 
   /** @param {string} name @param {any[]} args @param {any} [invitation] @param {any} [more] */
   event(name, args, invitation, more) {
-    this.out.push({ type: 'event', name, args, ...(invitation && { invitation }), ...more });
+    this.out.push({ type: "event", name, args, ...(invitation && { invitation }), ...more });
   }
 
   persisted() {
-    const lasts = (/** @type {Request} */ r) => ENGAGES.includes(r.frame.type) || ['click', 'dismiss'].includes(r.frame.type);
-    const requests = this.s.requests.filter(lasts).map((/** @type {Request} */ { sent, ...r }) => ({ ...r, again: r.again || sent }));
+    const lasts = (/** @type {Request} */ r) => engages(r) || ["click", "dismiss"].includes(r.frame.type);
+    const requests = this.s.requests.filter(lasts).map(({ sent, ...r }) => ({ ...r, again: r.again || sent }));
     return { ...this.s.keep, requests };
   }
 
@@ -278,7 +204,7 @@ export class DeviceSession {
     const now = JSON.stringify(this.persisted());
     if (now === this.kept) return;
     this.kept = now;
-    this.out.push({ type: 'persist', state: JSON.parse(now) });
+    this.out.push({ type: "persist", state: JSON.parse(now) });
   }
 
   // ── Requests: sent, repeated, claimed, answered, given up (N2, L9, D6) ──
@@ -289,19 +215,19 @@ export class DeviceSession {
     this.closed();
     s.bye = null;
     s.link = { synced: false, heard: s.now, pinged: false, dead: false, ping: PING };
-    const held = s.calls.filter((/** @type {any} */ h) => !h.view?.ended);
-    const holds = held.map((/** @type {any} */ h) => ({ invitation_id: h.id, revision: h.view?.revision ?? 0 }));
+    const held = s.calls.filter((h) => !h.view?.ended);
+    const holds = held.map((h) => ({ invitation_id: h.id, revision: h.view?.revision ?? 0 }));
     const claim = this.claim();
-    this.out.push({ type: 'hello', holds, ...(claim && { claim }) });
+    this.out.push({ type: "hello", holds, ...(claim && { claim }) });
   }
 
   /** An accept that may have been taken took the device out of any other call; else the call it is in; else what may
    * have put it into one. */
   claim() {
-    const asked = this.s.requests.filter((/** @type {Request} */ r) => r.again && ENGAGES.includes(r.frame.type));
+    const asked = this.s.requests.filter((r) => r.again && engages(r));
     const by = (/** @type {Request|undefined} */ r) => r && { request_id: r.id };
     const here = this.inCall();
-    return by(asked.find((/** @type {Request} */ r) => r.frame.type === 'accept')) ?? (here ? { invitation_id: here } : by(asked[0]));
+    return by(asked.find((r) => r.frame.type === "accept")) ?? (here ? { invitation_id: here } : by(asked[0]));
   }
 
   closed() {
@@ -313,153 +239,159 @@ export class DeviceSession {
       for (const r of s.requests.splice(0)) this.outcome(r.id, { ok: {} });
       return;
     }
-    s.requests = s.requests.filter((/** @type {Request} */ r) => !(r.own && r.frame.type === 'fetch'));
+    s.requests = s.requests.filter((r) => !(r.own && r.frame.type === "fetch"));
     for (const r of s.requests) Object.assign(r, { again: r.again || r.sent, sent: false });
     for (const held of s.calls) held.next = null;
-    if (FINAL.includes(s.bye)) this.event('onConnectionStateChanged', [s.bye]);
-    else if (link.synced) this.event('onConnectionStateChanged', ['disconnected']);
+    if (s.bye && FINAL.includes(s.bye)) this.event("onConnectionStateChanged", [s.bye]);
+    else if (link.synced) this.event("onConnectionStateChanged", ["disconnected"]);
   }
 
   synced() {
     const { s } = this;
-    s.link.synced = true;
-    this.event('onConnectionStateChanged', ['connected']);
-    s.requests = s.requests.filter((/** @type {Request} */ { frame }) =>
-      frame.type !== 'ringing' || s.calls.some((/** @type {any} */ h) => h.id === frame.invitation_id && h.open === frame.turn));
-    for (const r of s.requests.filter((/** @type {Request} */ q) => !q.sent)) {
+    if (s.link) s.link.synced = true;
+    this.event("onConnectionStateChanged", ["connected"]);
+    s.requests = s.requests.filter(({ frame }) =>
+      frame.type !== "ringing" || s.calls.some((h) => h.id === frame.invitation_id && h.open === frame.turn));
+    for (const r of s.requests.filter((q) => !q.sent)) {
       r.sent = true;
-      this.out.push({ type: 'send', frame: r.frame });
+      this.out.push({ type: "send", frame: r.frame });
     }
   }
 
   /** What the app asks. @param {string} id @param {Message} ask */
   act(id, ask) {
     const { s } = this;
-    if (s.requests.some((/** @type {Request} */ r) => r.id === id)) return;
-    const refuse = (/** @type {string} */ code, /** @type {string} */ message) => this.outcome(id, { error: { code, message } });
-    if (!s.config || s.over) return refuse('unavailable', 'call init first');
-    if (s.requests.length >= REQUESTS) return refuse('unavailable', 'too many requests wait for the connection');
+    if (s.requests.some((r) => r.id === id)) return;
+    /** @param {string} code @param {string} message */
+    const refuse = (code, message) => this.outcome(id, { error: { code, message } });
+    if (!s.config || s.over) return refuse("unavailable", "call init first");
+    if (s.requests.length >= REQUESTS) return refuse("unavailable", "too many requests wait for the connection");
     let frame = /** @type {Message} */ ({ ...ask, id });
     const view = this.call(ask.invitation_id);
-    const unknown = () => refuse('not_found', 'this device knows no such invitation');
-    if ((ask.type === 'accept' || ask.type === 'reject') && ask.turn == null) {
-      if (!view?.own.length) return unknown();
-      frame.turn = view.own.at(-1).no;
-    } else if (ask.type === 'cancel' && ask.seen == null && ask.callee == null) {
+    const unknown = () => refuse("not_found", "this device knows no such invitation");
+    if ((ask.type === "accept" || ask.type === "reject") && ask.turn == null) {
+      const last = view?.own.at(-1);
+      if (!last) return unknown();
+      frame.turn = last.no;
+    } else if (ask.type === "cancel" && ask.seen == null && ask.callee == null) {
       if (!view) return unknown();
       frame.seen = view.revision;
-    } else if (ask.type === 'dial_back') {
+    } else if (ask.type === "dial_back") {
       const { enable_dial_back, resource_id, timeout_ms } = s.config.missed_call;
-      if (ask.default && !enable_dial_back) return this.outcome(id, { ok: { outcome: 'none' } }); // D2
+      if (ask.default && !enable_dial_back) return this.outcome(id, { ok: { outcome: "none" } }); // D2
       const { missed, title, message } = ask;
-      frame = { type: 'dial_back', id, invitation_id: missed.invitation_id, turn: missed.turn, timeout_ms,
+      frame = { type: "dial_back", id, invitation_id: missed.invitation_id, turn: missed.turn, timeout_ms,
         ...(resource_id != null && { resource_id }), ...(title != null && { title }), ...(message != null && { message }) };
       return this.ask(frame, false, missed);
-    } else if (ask.type === 'leave') { // S11: who leaves isn't told that it ended, and doesn't claim it
+    } else if (ask.type === "leave") { // S11: who leaves isn't told that it ended, and doesn't claim it
       this.out_of(ask.invitation_id);
-    } else if (ask.type === 'uninit') return this.uninit(id);
+    } else if (ask.type === "uninit") return this.uninit(id);
     this.ask(frame, false);
   }
 
   /** @param {string} id */
-  out_of(id) { this.s.keep.here = this.s.keep.here.filter((/** @type {string} */ here) => here !== id); }
+  out_of(id) { this.s.keep.here = this.s.keep.here.filter((here) => here !== id); }
 
   /** @param {any} frame @param {boolean} own @param {MissedRef|null} [missed] */
   ask(frame, own, missed = null) {
     const { s } = this;
-    const patience = frame.type === 'click' || frame.type === 'dial_back' ? PATIENCE
-      : ['send', 'invite', 'accept', 'join'].includes(frame.type) ? ENGAGING : null;
+    const patience = frame.type === "click" || frame.type === "dial_back" ? PATIENCE
+      : ["send", "invite", "accept", "join"].includes(frame.type) ? ENGAGING : null;
     const sent = s.link?.synced ?? false;
-    if (sent) this.out.push({ type: 'send', frame });
-    s.requests.push({ id: frame.id, frame, own, until: patience == null ? null : s.now + patience, again: false, missed, sent });
+    if (sent) this.out.push({ type: "send", frame });
+    const until = patience == null ? null : s.now + patience;
+    s.requests.push({ id: frame.id, frame, own, until, again: false, missed, sent });
   }
 
   /** Asks for the machine's own sake. @param {Message} frame @param {MissedRef|null} [missed] */
   askOwn(frame, missed = null) { this.ask({ ...frame, id: `${this.s.seed}-${++this.s.made}` }, true, missed); }
 
-  /** Whether a request of the machine's own waits for an answer. @param {string} type @param {(frame: Message) => boolean} which */
-  asking(type, which) { return this.s.requests.some((/** @type {Request} */ r) => r.own && r.frame.type === type && which(r.frame)); }
+  /** Whether a request of its own waits for an answer. @param {string} type @param {(frame: Message) => boolean} which */
+  asking(type, which) { return this.s.requests.some((r) => r.own && r.frame.type === type && which(r.frame)); }
 
   /** @param {string} id @param {{ok: any}|{error: any}} answer */
-  outcome(id, answer) { this.out.push({ type: 'reply', id, ...answer }); }
+  outcome(id, answer) { this.out.push({ type: "reply", id, ...answer }); }
 
   /** @param {Message} reply */
   reply({ id, ok, error }) {
     const { s } = this;
     // The answer to what was given up says nothing: if it was taken after all, the view shows it (D6).
-    const at = s.requests.findIndex((/** @type {Request} */ r) => r.id === id);
+    const at = s.requests.findIndex((r) => r.id === id);
     if (at < 0) return;
     const [{ frame, own, again, missed }] = s.requests.splice(at, 1);
     if (!own) this.outcome(id, error ? { error } : { ok: ok ?? {} });
-    if (frame.type === 'dial_back') this.dialed(missed, ok, error, again);
-    else if (own && frame.type === 'fetch') this.fetched(frame.invitation_id, frame.offset, error ? null : ok?.call);
+    if (frame.type === "dial_back" && missed) this.dialed(missed, ok, error, again);
+    else if (own && frame.type === "fetch") this.fetched(frame.invitation_id, frame.offset, error ? null : ok?.call);
     else if (error) { // M4: what never reached the server handles nothing
-      if (frame.type === 'click' && ['unavailable', 'rate_limited', 'internal'].includes(error.code)) this.showAgain(missed);
-    } else if (frame.type === 'send' || frame.type === 'invite') {
+      if (missed && ["unavailable", "rate_limited", "internal"].includes(error.code)) this.showAgain(missed);
+    } else if (frame.type === "send" || frame.type === "invite") {
       if (!ok?.refused) return;
       const refused = ok.refused.map((/** @type {any} */ r) => r.user);
       const callees = frame.invitees.filter((/** @type {string} */ i) => !refused.includes(i));
       this.enter(ok.invitation_id, again, { callees, refused: ok.refused, dialed: false });
-    } else if (frame.type === 'accept' || frame.type === 'join') {
+    } else if (frame.type === "accept" || frame.type === "join") {
       if (ok?.joined != null) this.enter(ok.invitation_id, again, null);
-    } else if (frame.type === 'update_token' && ok?.token_expires_in_ms != null) this.tokenLasts(ok.token_expires_in_ms);
+    } else if (ok?.token_expires_in_ms != null) this.tokenLasts(ok.token_expires_in_ms);
   }
 
   /** D6, D7. @param {MissedRef} missed @param {any} ok @param {any} error @param {boolean} again */
   dialed(missed, ok, error, again) {
     if (error) this.failed(missed, error.code);
-    else if (ok?.outcome !== 'called') this.failed(missed, 'already_in_call');
-    else if (ok.device_id === this.s.device) this.enter(ok.invitation_id, again, { callees: [missed.caller.id], refused: [], dialed: true });
-    else this.event('onIncomingCallAnsweredElsewhere', [ok.call_id, 'dialed_back']);
+    else if (ok?.outcome !== "called") this.failed(missed, "already_in_call");
+    else if (ok.device_id === this.s.device) {
+      this.enter(ok.invitation_id, again, { callees: [missed.caller.id], refused: [], dialed: true });
+    } else this.event("onIncomingCallAnsweredElsewhere", [ok.call_id, "dialed_back"]);
   }
 
   /** @param {MissedRef} missed @param {string} reason */
-  failed({ call_id, caller }, reason) { this.event('onIncomingMissedCallDialBackFailed', [{ reason, callID: call_id, caller }]); }
+  failed({ call_id: callID, caller }, reason) {
+    this.event("onIncomingMissedCallDialBackFailed", [{ reason, callID, caller }]);
+  }
 
-  /** The server said that this device is in this call. @param {string} id @param {boolean} again @param {any} sent */
+  /** The server said that this device is in this call. @param {string} id @param {boolean} again @param {Sent|null} sent */
   enter(id, again, sent) {
     const { here } = this.s.keep;
     if (!here.includes(id)) here.push(id);
     const held = this.heldOrNew(id);
     held.sent = sent ?? held.sent;
     // A repeat is answered without a view: the call may have ended meanwhile.
-    if (again && !held.view && !held.next) this.askOwn({ type: 'fetch', invitation_id: id, offset: 0 });
+    if (again && !held.view && !held.next) this.askOwn({ type: "fetch", invitation_id: id, offset: 0 });
   }
 
   /** D6: what was taken after all is left as soon as a view shows it. @param {Request} request */
   giveUp({ id, frame, own, missed }) {
-    if (!own) this.outcome(id, { error: { code: 'unavailable', message: "the server hasn't answered in time" } });
-    if (frame.type === 'dial_back' && missed) this.failed(missed, 'unavailable');
-    else if (frame.type === 'click' && missed) this.showAgain(missed);
+    if (!own) this.outcome(id, { error: { code: "unavailable", message: "the server hasn't answered in time" } });
+    if (frame.type === "dial_back" && missed) this.failed(missed, "unavailable");
+    else if (frame.type === "click" && missed) this.showAgain(missed);
   }
 
-  /** M4: a notification that was closed handles what it stands for; the summary nothing. @param {MissedRef|null} missed */
+  /** M4: a closed notification handles what it stands for; the summary nothing. @param {MissedRef|null} missed */
   dismissed(missed) {
     const { s } = this;
     if (!missed) return void (s.keep.summary = null);
-    s.keep.shown = s.keep.shown.filter((/** @type {any} */ x) => x.key !== keyOf(missed));
-    if (s.requests.length >= REQUESTS || this.asking('dismiss', (f) => same(f, missed))) return;
-    this.askOwn({ type: 'dismiss', invitation_id: missed.invitation_id, turn: missed.turn, notification: true });
+    s.keep.shown = s.keep.shown.filter((x) => x.key !== keyOf(missed));
+    if (s.requests.length >= REQUESTS || this.asking("dismiss", (f) => same(f, missed))) return;
+    this.askOwn({ type: "dismiss", invitation_id: missed.invitation_id, turn: missed.turn, notification: true });
   }
 
   /** S15. @param {string} id */
   uninit(id) {
     const { s } = this;
     for (const r of s.requests.splice(0)) {
-      if (!r.own) this.outcome(r.id, { error: { code: 'unavailable', message: 'uninit was called' } });
+      if (!r.own) this.outcome(r.id, { error: { code: "unavailable", message: "uninit was called" } });
     }
-    for (const { key } of s.keep.shown.splice(0)) this.out.push({ type: 'withdraw', key });
-    if (s.keep.summary) this.out.push({ type: 'withdraw', key: SUMMARY });
+    for (const { key } of s.keep.shown.splice(0)) this.out.push({ type: "withdraw", key });
+    if (s.keep.summary) this.out.push({ type: "withdraw", key: SUMMARY });
     Object.assign(s.keep, { summary: null, here: [], clicks: [] });
     Object.assign(s, { calls: [], wants: [], over: true });
-    if (s.link?.synced) this.ask({ type: 'uninit', id }, false);
+    if (s.link?.synced) this.ask({ type: "uninit", id }, false);
     else this.outcome(id, { ok: {} });
   }
 
   // ── Calls: views held and taken, and what the app is told of the difference (K5, S4 to S11, S14) ──
 
-  /** @param {string} id @returns {any} */
-  held(id) { return this.s.calls.find((/** @type {any} */ h) => h.id === id); }
+  /** @param {string} id */
+  held(id) { return this.s.calls.find((h) => h.id === id); }
 
   /** @param {string} id */
   heldOrNew(id) {
@@ -467,32 +399,34 @@ export class DeviceSession {
     const known = this.held(id);
     if (known) return known;
     if (s.calls.length >= HELD) {
-      const out = (/** @type {any} */ h) => !s.keep.here.includes(h.id);
-      let at = s.calls.findIndex((/** @type {any} */ h) => h.view?.ended && out(h));
+      const out = (/** @type {Held} */ h) => !s.keep.here.includes(h.id);
+      let at = s.calls.findIndex((h) => h.view?.ended && out(h));
       if (at < 0) at = s.calls.findIndex(out);
       s.calls.splice(Math.max(at, 0), 1);
     }
-    const held = { id, view: null, others: [], custom: null, lacking: false, whole: 0, open: null, rung: -1, mine: -1, sent: null, next: null };
+    /** @type {Held} */
+    const held = { id, view: null, others: [], custom: null, lacking: false, whole: 0, open: null, rung: -1, mine: -1,
+      sent: null, next: null };
     s.calls.push(held);
     return held;
   }
 
-  /** Whether more participants may have changed since than this view lists. @param {any} held @param {any} view */
+  /** Whether more participants may have changed since than this view lists. @param {Held} held @param {View} view */
   cut(held, view) {
-    const pinned = (/** @type {any} */ o) => o.id === view.initiator || view.own.some((/** @type {any} */ t) => t.inviter === o.id);
-    const free = view.others.filter((/** @type {any} */ o) => !pinned(o)); // the pinned are listed however long ago they changed
-    return view.others.length < view.others_count && free.length > 0
-      && held.whole < Math.min(...free.map((/** @type {any} */ o) => o.changed));
+    // The initiator and who invited this user are listed however long ago they changed.
+    const free = view.others.filter((o) => o.id !== view.initiator && !view.own.some((t) => t.inviter === o.id));
+    const oldest = Math.min(...free.map((o) => o.changed));
+    return view.others.length < view.others_count && free.length > 0 && held.whole < oldest;
   }
 
-  /** The server showed a call. K6: a view that isn't newer is dropped. @param {any} view */
+  /** The server showed a call. K6: a view that isn't newer is dropped. @param {View} view */
   seen(view) {
     const held = this.heldOrNew(view.invitation_id);
     const newest = (held.next?.view ?? held.view)?.revision ?? 0;
     if (view.revision <= newest) return;
     const me = this.s.me.id;
-    const invited = (/** @type {any} */ o) => o.turns.some((/** @type {any} */ t) => t.kind === 'invited' && t.inviter === me);
-    const owed = view.initiator === me || view.others.some(invited) || held.others.some(invited);
+    const others = [...view.others, ...held.others];
+    const owed = view.initiator === me || others.some((o) => o.turns.some((t) => t.kind === "invited" && t.inviter === me));
     held.next = { view, pages: [], offset: this.cut(held, view) && owed ? 0 : null, failed: false };
   }
 
@@ -507,8 +441,8 @@ export class DeviceSession {
     const { view } = held;
     if (!view) return;
     const turn = held.open != null && ownTurn(view, held.open);
-    if (turn) this.closedBy(view, held.others, turn, 'cancelled', held.lacking);
-    if (here) this.event('onCallEnded', [view.call_id, 'lost'], this.about(view, null, view.others_count, true));
+    if (turn) this.closedBy(view, held.others, turn, "cancelled", held.lacking);
+    if (here) this.event("onCallEnded", [view.call_id, "lost"], this.about(view, null, view.others_count, true));
   }
 
   /** What a fetch brought, or null if it was refused. @param {string} id @param {number} offset @param {any} raw */
@@ -520,7 +454,7 @@ export class DeviceSession {
     if (!held) return;
     const { next } = held;
     if (next && view) {
-      held.custom = view.custom_data ?? '';
+      held.custom = view.custom_data ?? "";
       if (next.offset !== offset || view.revision < next.view.revision) return;
       const end = offset + view.others.length;
       next.offset = view.others.length && end < view.others_count ? end : null;
@@ -528,7 +462,8 @@ export class DeviceSession {
     } else if (next) next.failed = true;
     else if (!held.view && view) {
       held.custom = view.custom_data;
-      held.next = { view, pages: [], offset: view.others.length < view.others_count ? view.others.length : null, failed: false };
+      const { length } = view.others;
+      held.next = { view, pages: [], offset: length < view.others_count ? length : null, failed: false };
     } else if (!held.view) {
       s.calls.splice(s.calls.indexOf(held), 1);
       this.out_of(id);
@@ -538,32 +473,34 @@ export class DeviceSession {
   /** Takes each view that is whole. */
   takeViews() { for (const held of this.s.calls) if (this.whole(held)) this.take(held); }
 
-  /** @param {any} turn was, or is, in the call on this device */
-  on(turn) { return turn.device === this.s.device && (turn.state === 'accepted' || turn.state === 'left'); }
+  /** @param {OwnTurn} turn was, or is, in the call on this device */
+  on(turn) { return turn.device === this.s.device && (turn.state === "accepted" || turn.state === "left"); }
 
-  /** Whether the view that waits can be taken; if something can be fetched for it, asks. @param {any} held */
+  /** Whether the view that waits can be taken; if something can be fetched for it, asks. @param {Held} held */
   whole(held) {
     const { id, next } = held;
     if (!next) return false;
     const bare = next.view.custom_data == null && held.custom == null;
     if (!next.failed && (bare || next.offset != null)) {
-      if (!this.asking('fetch', (f) => f.invitation_id === id)) this.askOwn({ type: 'fetch', invitation_id: id, offset: next.offset ?? 0 });
+      const asked = this.asking("fetch", (f) => f.invitation_id === id);
+      if (!asked) this.askOwn({ type: "fetch", invitation_id: id, offset: next.offset ?? 0 });
       return false;
     }
     // A view that this device is in the call waits for the reply that says so.
     const last = next.view.own.at(-1);
     const unexplained = last && this.on(last) && held.mine < last.no;
-    return !unexplained || this.s.keep.here.includes(id) || !this.s.requests.some((/** @type {Request} */ r) => ENGAGES.includes(r.frame.type));
+    return !unexplained || this.s.keep.here.includes(id) || !this.s.requests.some(engages);
   }
 
-  /** @param {any} held */
+  /** @param {Held} held */
   take(held) {
     const { s } = this;
+    if (!held.next) return;
     const { view, pages, failed } = held.next;
     held.next = null;
     held.custom = view.custom_data ?? held.custom;
     held.lacking = held.custom == null;
-    view.custom_data = held.custom ?? '';
+    view.custom_data = held.custom ?? "";
     if (!this.cut(held, view) || (!failed && pages.length)) held.whole = view.revision;
     const before = held.others;
     const listed = merge([...view.others], pages);
@@ -574,13 +511,13 @@ export class DeviceSession {
     this.ending(change);
     const last = view.own.at(-1);
     const mine = last && this.on(last) ? last : null;
-    const stray = mine?.state === 'accepted' && !s.keep.here.includes(held.id)
-      && !s.requests.some((/** @type {Request} */ r) => r.frame.type === 'leave' && r.frame.invitation_id === held.id);
+    const stray = mine?.state === "accepted" && !s.keep.here.includes(held.id)
+      && !s.requests.some((r) => r.frame.type === "leave" && r.frame.invitation_id === held.id);
     Object.assign(held, { mine: Math.max(held.mine, mine?.no ?? -1), view, others });
-    if (stray) this.askOwn({ type: 'leave', invitation_id: held.id }); // D6: given up, and taken after all
+    if (stray) this.askOwn({ type: "leave", invitation_id: held.id }); // D6: given up, and taken after all
   }
 
-  /** The callee's side: S4, and how it ended. @param {any} held @param {any} change */
+  /** The callee's side: S4, and how it ended. @param {Held} held @param {Change} change */
   incoming(held, { view, others, lacking }) {
     for (const turn of view.own) {
       if (held.open === turn.no && !pending(turn.state)) {
@@ -588,29 +525,32 @@ export class DeviceSession {
         this.closedBy(view, others, turn, turn.state, lacking);
       } else if (pending(turn.state) && held.rung < turn.no) {
         held.open = held.rung = turn.no;
-        const args = [view.call_id, this.person(others, turn.inviter), view.call_type, this.callees(view), view.custom_data];
-        this.event('onIncomingCallReceived', args, this.about(view, turn.no, view.others_count, !lacking));
-        this.askOwn({ type: 'ringing', invitation_id: view.invitation_id, turn: turn.no });
+        const caller = this.person(others, turn.inviter);
+        const args = [view.call_id, caller, view.call_type, this.callees(view), view.custom_data];
+        this.event("onIncomingCallReceived", args, this.about(view, turn.no, view.others_count, !lacking));
+        this.askOwn({ type: "ringing", invitation_id: view.invitation_id, turn: turn.no });
       }
     }
     if (held.open != null && !ownTurn(view, held.open)) held.open = null;
   }
 
-  /** S1, S5 or S6 (M1). @param {any} view @param {any[]} others @param {any} turn @param {string} state @param {boolean} lacking */
+  /** S1, S5 or S6 (M1).
+   * @param {View} view @param {Other[]} others @param {OwnTurn} turn @param {string} state @param {boolean} lacking */
   closedBy(view, others, turn, state, lacking) {
+    const { call_id } = view;
     const caller = this.person(others, turn.inviter);
-    const missed = state === 'timed_out' || (state === 'cancelled' && !turn.crossed);
+    const missed = state === "timed_out" || (state === "cancelled" && !turn.crossed);
     const about = this.about(view, turn.no, view.others_count, !(missed && lacking));
-    /** @type {Record<string, string>} */
-    const ways = { accepted: 'answered', left: 'answered', declined: 'declined', busy: 'busy' };
+    const here = turn.device === this.s.device;
+    const how = state === "cancelled" ? "crossed" : here ? undefined
+      : { accepted: "answered", left: "answered", declined: "declined", busy: "busy" }[state];
     if (missed) this.know({ invitation_id: view.invitation_id, turn: turn.no }, false);
-    if (state === 'timed_out') this.event('onIncomingCallTimeout', [view.call_id, caller], about);
-    else if (missed) this.event('onIncomingCallCanceled', [view.call_id, caller, view.custom_data], about);
-    else if (state === 'cancelled') this.event('onIncomingCallAnsweredElsewhere', [view.call_id, 'crossed'], about);
-    else if (ways[state] && turn.device !== this.s.device) this.event('onIncomingCallAnsweredElsewhere', [view.call_id, ways[state]], about);
+    if (state === "timed_out") this.event("onIncomingCallTimeout", [call_id, caller], about);
+    else if (missed) this.event("onIncomingCallCanceled", [call_id, caller, view.custom_data], about);
+    else if (how) this.event("onIncomingCallAnsweredElsewhere", [call_id, how], about);
   }
 
-  /** The caller's side, while this device is in the call: S7 to S10. @param {any} held @param {any} change */
+  /** The caller's side, while this device is in the call: S7 to S10. @param {Held} held @param {Change} change */
   outgoing(held, change) {
     const { old, view, listed, before, others } = change;
     const { sent } = held;
@@ -620,10 +560,11 @@ export class DeviceSession {
     const quiet = !old && !sent;
     const last = view.own.at(-1);
     if (!last || !this.s.keep.here.includes(view.invitation_id)) return;
-    if (sent && (!sent.dialed || last.kind === 'origin' || last.crossed)) this.sent(change, sent);
+    if (sent && (!sent.dialed || last.kind === "origin" || last.crossed)) this.sent(change, sent);
     const was = ownTurn(old, last.no);
-    if (last.crossed && last.kind === 'invited' && this.on(last) && (!was || pending(was.state))) {
-      this.answered(change, this.person(others, last.inviter), 'accepted'); // L10: the later request's device gets S7 and S8
+    if (last.crossed && last.kind === "invited" && this.on(last) && (!was || pending(was.state))) {
+      // L10: the later request's device gets S7 and S8
+      this.answered(change, this.person(others, last.inviter), "accepted");
     }
     const late = [];
     const moved = [];
@@ -631,56 +572,56 @@ export class DeviceSession {
       const past = byId(before, other.id);
       const person = { id: other.id, name: other.name };
       for (const turn of other.turns) {
-        if (turn.kind !== 'invited' || quiet || (view.initiator !== me && turn.inviter !== me)) continue;
-        const then = past?.turns.find((/** @type {any} */ t) => t.no === turn.no);
+        if (turn.kind !== "invited" || quiet || (view.initiator !== me && turn.inviter !== me)) continue;
+        const then = past?.turns.find((t) => t.no === turn.no);
         if (then && !pending(then.state)) continue;
-        if (turn.state === 'timed_out') late.push(person);
+        if (turn.state === "timed_out") late.push(person);
         else this.answered(change, person, turn.state);
       }
       const [now, then] = [other.turns.at(-1), past?.turns.at(-1)];
       if (now && (now.no !== then?.no || now.state !== then?.state)) moved.push({ ...person, state: now.state });
     }
-    if (late.length) {
-      this.event('onOutgoingCallTimeout', [view.call_id, late.slice(0, LISTED), view.call_type === 'video'], this.about(view, null, late.length, true));
-    }
-    if (moved.length) {
-      this.event('onInvitationUserStateChanged', [view.call_id, moved.slice(0, LISTED)], this.about(view, null, moved.length, true));
-    }
+    /** @param {string} name @param {any[]} people @param {any[]} more */
+    const tell = (name, people, ...more) => people.length
+      && this.event(name, [view.call_id, people.slice(0, LISTED), ...more], this.about(view, null, people.length, true));
+    tell("onOutgoingCallTimeout", late, view.call_type === "video");
+    tell("onInvitationUserStateChanged", moved);
   }
 
-  /** S7. @param {any} change @param {any} sent */
+  /** S7. @param {Change} change @param {Sent} sent */
   sent({ view, others, lacking }, sent) {
-    const callees = sent.callees.slice(0, LISTED).map((/** @type {string} */ id) => this.person(others, id));
+    const callees = sent.callees.slice(0, LISTED).map((id) => this.person(others, id));
     const args = [view.call_id, this.s.me, view.call_type, callees, view.custom_data, sent.refused];
-    this.event('onOutgoingCallSent', args, this.about(view, null, sent.callees.length, !lacking));
+    this.event("onOutgoingCallSent", args, this.about(view, null, sent.callees.length, !lacking));
   }
 
-  /** S8, if the turn's end is one that it tells. @param {any} change @param {Person} callee @param {string} state */
+  /** S8, if the turn's end is one that it tells. @param {Change} change @param {Person} callee @param {string} state */
   answered({ view, lacking }, callee, state) {
-    /** @type {Record<string, string>} */
-    const names = { accepted: 'onOutgoingCallAccepted', left: 'onOutgoingCallAccepted', declined: 'onOutgoingCallDeclined', busy: 'onOutgoingCallRejectedCauseBusy' };
-    if (names[state]) this.event(names[state], [view.call_id, callee, view.custom_data], this.about(view, null, view.others_count, !lacking));
+    const how = { accepted: "Accepted", left: "Accepted", declined: "Declined", busy: "RejectedCauseBusy" }[state];
+    const about = this.about(view, null, view.others_count, !lacking);
+    if (how) this.event(`onOutgoingCall${how}`, [view.call_id, callee, view.custom_data], about);
   }
 
-  /** S11: the call ended around this device, or it was taken out without asking. @param {any} change */
+  /** S11: the call ended around this device, or it was taken out without asking. @param {Change} change */
   ending({ view }) {
     const mine = [...view.own].reverse().find((t) => this.on(t));
-    if (!this.s.keep.here.includes(view.invitation_id) || !(mine?.state === 'left' || view.ended)) return;
+    if (!this.s.keep.here.includes(view.invitation_id) || !(mine?.state === "left" || view.ended)) return;
     this.out_of(view.invitation_id);
-    const reason = ['elsewhere', 'lost'].includes(mine?.leaving) ? mine.leaving : view.ended;
-    if (reason) this.event('onCallEnded', [view.call_id, reason], this.about(view, null, view.others_count, true));
+    const leaving = mine?.leaving;
+    const reason = leaving === "elsewhere" || leaving === "lost" ? leaving : view.ended;
+    if (reason) this.event("onCallEnded", [view.call_id, reason], this.about(view, null, view.others_count, true));
   }
 
-  /** @param {any} view @param {number|null} turn @param {number} count @param {boolean} complete */
-  about(view, turn, count, complete) { return { invitation_id: view.invitation_id, turn, at: view.at, count, complete }; }
+  /** @param {View} view @param {number|null} turn @param {number} count @param {boolean} complete */
+  about({ invitation_id, at }, turn, count, complete) { return { invitation_id, turn, at, count, complete }; }
 
-  /** @param {any[]} others @param {string} id @returns {Person} */
-  person(others, id) { return id === this.s.me.id ? this.s.me : { id, name: byId(others, id)?.name ?? '' }; }
+  /** @param {Other[]} others @param {string} id @returns {Person} */
+  person(others, id) { return id === this.s.me.id ? this.s.me : { id, name: byId(others, id)?.name ?? "" }; }
 
   /** The invitees that a view lists, oneself first. They are `others_count` in all, for whoever isn't the initiator is
-   * one. @param {any} view @returns {Person[]} */
+   * one. @param {View} view @returns {Person[]} */
   callees(view) {
-    const others = view.others.filter((/** @type {any} */ o) => o.id !== view.initiator).map((/** @type {any} */ o) => ({ id: o.id, name: o.name }));
+    const others = view.others.filter((o) => o.id !== view.initiator).map((o) => ({ id: o.id, name: o.name }));
     return (view.initiator === this.s.me.id ? others : [this.s.me, ...others]).slice(0, LISTED);
   }
 
@@ -688,35 +629,38 @@ export class DeviceSession {
   ring() {
     const { s } = this;
     const answering = (/** @type {string} */ id) =>
-      s.requests.some((/** @type {Request} */ { frame: f }) => (f.type === 'accept' || f.type === 'reject') && f.invitation_id === id);
+      s.requests.some(({ frame: f }) => (f.type === "accept" || f.type === "reject") && f.invitation_id === id);
     const due = [];
     for (const { id, open, view } of s.calls) {
       const turn = open != null && ownTurn(view, open);
-      if (turn && pending(turn.state) && turn.deadline > s.now && !answering(id)) due.push({ invitation_id: id, turn: open });
+      const rings = turn && pending(turn.state) && turn.deadline > s.now && !answering(id);
+      if (rings) due.push({ invitation_id: id, turn: turn.no });
     }
-    for (const r of s.rings) if (!due.some((d) => same(d, r))) this.out.push({ type: 'unring', ...r });
+    for (const r of s.rings) if (!due.some((d) => same(d, r))) this.out.push({ type: "unring", ...r });
     for (const d of due) {
-      if (s.rings.some((/** @type {any} */ r) => same(d, r))) continue;
-      const { view, others } = this.held(d.invitation_id);
-      const { inviter, deadline } = ownTurn(view, d.turn);
-      const { call_id, call_type, group } = view;
-      this.out.push({ type: 'ring', ...d, call_id, caller: this.person(others, inviter), call_type, group, deadline });
+      if (s.rings.some((r) => same(d, r))) continue;
+      const held = this.held(d.invitation_id);
+      const turn = ownTurn(held?.view, d.turn);
+      if (!held?.view || !turn) continue;
+      const { call_id, call_type, group } = held.view;
+      const caller = this.person(held.others, turn.inviter);
+      this.out.push({ type: "ring", ...d, call_id, caller, call_type, group, deadline: turn.deadline });
     }
     s.rings = due;
   }
 
-  // ── Missed calls: what is new, what a notification shows, and what a click on it does (M3 to M8, D1 to D3, S12) ──
+  // ── Missed calls: what is new, what a notification shows, what a click on it does (M3 to M8, D1 to D3, S12) ──
 
-  /** @param {any} view */
+  /** @param {Missed} view */
   listed(view) {
     const { s } = this;
     const old = s.missed;
     if (old && old.revision >= view.revision) return;
-    s.missed = { revision: view.revision, total: view.total, calls: view.calls };
-    /** @type {any[]} */
+    s.missed = view;
+    /** @type {MissedEntry[]} */
     const fresh = [];
     for (const entry of [...view.calls].reverse()) { // oldest first, as they happened
-      const told = s.keep.known.find((/** @type {any} */ k) => same(k, entry))?.listed ?? null;
+      const told = s.keep.known.find((k) => same(k, entry))?.listed ?? null;
       if (told) continue;
       this.know(entry, true);
       // What comes up when newer ones are handled isn't new (M7); what came before the device neither (M3).
@@ -724,48 +668,52 @@ export class DeviceSession {
       fresh.push(entry);
       if (told == null) this.missedOne(entry);
     }
-    if (view.total > view.calls.length) s.keep.floor = Math.max(s.keep.floor, ...view.calls.map((/** @type {any} */ e) => e.missed_at));
-    if (!old || old.total !== view.total || !equal(old.calls, view.calls)) this.event('onMissedCallsChanged', [view.calls, view.total]);
-    const returned = view.calls.filter((/** @type {any} */ e) => e.returned && !old?.calls.some((/** @type {any} */ o) => same(o, e)));
-    this.render(fresh, returned.map((/** @type {any} */ e) => keyOf(refOf(e)))); // M4: what comes back after a dial-back that failed
+    const { calls, total } = view;
+    if (total > calls.length) s.keep.floor = Math.max(s.keep.floor, ...calls.map((e) => e.missed_at));
+    if (old?.total !== total || !equal(old.calls, calls)) this.event("onMissedCallsChanged", [calls, total]);
+    const returned = calls.filter((e) => e.returned && !old?.calls.some((o) => same(o, e)));
+    this.render(fresh, returned.map((e) => keyOf(refOf(e)))); // M4: what comes back after a dial-back that failed
   }
 
-  /** Gives S1 or S5 for a missed call that this device wasn't told of by a view (S14, M1). @param {any} entry */
+  /** Gives S1 or S5 for what this device wasn't told of by a view (S14, M1). @param {MissedEntry} entry */
   missedOne(entry) {
-    const cancelled = entry.reason === 'cancelled' || (entry.reason === 'do_not_disturb' && entry.cancelled);
-    if (entry.reason === 'busy' || entry.reason === 'unreachable') return;
+    const cancelled = entry.reason === "cancelled" || (entry.reason === "do_not_disturb" && entry.cancelled);
+    if (entry.reason === "busy" || entry.reason === "unreachable") return;
     // S4 was given for it: its view is on the way, and says how it ended.
     if (this.held(entry.invitation_id)?.open === entry.turn) return;
     if (cancelled) this.waitFor(refOf(entry), entry.at, false);
-    else this.event('onIncomingCallTimeout', [entry.call_id, entry.caller], this.aboutMissed(entry, entry.at, null, true));
+    else {
+      const about = this.aboutMissed(entry, entry.at, null, true);
+      this.event("onIncomingCallTimeout", [entry.call_id, entry.caller], about);
+    }
   }
 
-  /** Remembers that this missed call was listed, or that its event was given. @param {any} id @param {boolean} listed */
+  /** Remembers that it was listed, or that its event was given. @param {TurnId} id @param {boolean} listed */
   know({ invitation_id, turn }, listed) {
     const { s } = this;
     const { known } = s.keep;
     const id = { invitation_id, turn };
-    const entry = known.find((/** @type {any} */ k) => same(k, id));
+    const entry = known.find((k) => same(k, id));
     if (entry) return void (entry.listed ||= listed);
     if (known.length >= KNOWN) {
-      const old = known.findIndex((/** @type {any} */ k) => !s.missed?.calls.some((/** @type {any} */ e) => same(e, k)));
+      const old = known.findIndex((k) => !s.missed?.calls.some((e) => same(e, k)));
       known.splice(Math.max(old, 0), 1);
     }
     known.push({ ...id, listed });
   }
 
   /** Brings what is on show in line with what is listed; `fresh` pops up, `back` comes back silently.
-   * @param {any[]} fresh @param {string[]} back */
+   * @param {TurnId[]} fresh @param {string[]} back */
   render(fresh, back) {
     const { s } = this;
-    const { keep } = s;
-    if (!s.missed || !s.config) return;
-    const { groups, all } = this.groups(fresh);
+    const { keep, missed, config } = s;
+    if (!missed || !config) return;
+    const { groups, all } = this.groups(missed, config.missed_call, fresh);
     const listed = (/** @type {string} */ key) => groups.some((g) => g.key === key);
-    const on = (/** @type {string} */ key) => keep.shown.find((/** @type {any} */ x) => x.key === key);
+    const on = (/** @type {string} */ key) => keep.shown.find((x) => x.key === key);
     if (all) { // of over 100 notifications, one that isn't listed may still stand
-      for (const { key } of keep.shown) if (!listed(key)) this.out.push({ type: 'withdraw', key });
-      keep.shown = keep.shown.filter((/** @type {any} */ x) => listed(x.key));
+      for (const { key } of keep.shown) if (!listed(key)) this.out.push({ type: "withdraw", key });
+      keep.shown = keep.shown.filter((x) => listed(x.key));
       if (keep.summary) keep.summary.keys = keep.summary.keys.filter(listed);
     }
     const together = groups.filter((g) => g.fresh && !on(g.key)).length > ALONE;
@@ -783,18 +731,18 @@ export class DeviceSession {
         if (changed || (!shown && back.includes(g.key) && !this.handling(g.key))) this.show(g, false);
       }
     }
-    this.summarise(keys, loud, Math.max(0, ...groups.map((g) => g.at)));
-    while (keep.shown.length > SHOWN) this.out.push({ type: 'withdraw', key: keep.shown.shift().key });
+    this.summarise(keys, loud, Math.max(0, ...groups.map((g) => g.at)), missed.total);
+    for (const { key } of keep.shown.splice(0, keep.shown.length - SHOWN)) this.out.push({ type: "withdraw", key });
   }
 
-  /** What is listed, by notification, newest first, and whether that is all there is. @param {any[]} fresh */
-  groups(fresh) {
-    const { missed: { calls, total }, config: { missed_call: config } } = this.s;
-    const all = new Set(calls.map((/** @type {any} */ e) => keyOf(refOf(e)))).size < NOTIFICATIONS || total <= calls.length;
-    /** @type {any[]} */
+  /** What is listed, by notification, newest first, and whether that is all there is.
+   * @param {Missed} missed @param {Config["missed_call"]} config @param {TurnId[]} fresh */
+  groups({ calls, total }, config, fresh) {
+    const all = new Set(calls.map((e) => keyOf(refOf(e)))).size < NOTIFICATIONS || total <= calls.length;
+    /** @type {Group[]} */
     const groups = [];
     for (const e of calls) { // C2, C8, M1, M3
-      if (!config.enabled || !config.reasons.includes(e.reason) || e.reason === 'unreachable' || !e.existed) continue;
+      if (!config.enabled || !config.reasons.includes(e.reason) || e.reason === "unreachable" || !e.existed) continue;
       const isFresh = fresh.some((f) => same(f, e));
       const loud = isFresh && !e.silent && !e.returned;
       const missed = refOf(e);
@@ -805,85 +753,86 @@ export class DeviceSession {
         group.loud ||= loud;
         continue;
       }
-      const action = !config.enable_dial_back ? null : !e.group ? 'call_back' : e.can_join ? 'join' : null;
+      const action = !config.enable_dial_back ? null : !e.group ? "call_back" : e.can_join ? "join" : null;
       groups.push({ key, missed, count: e.of, at: e.at, action, fresh: isFresh, loud });
     }
     return { groups, all };
   }
 
-  /** M7. @param {string[]} fresh @param {boolean} sound @param {number} at */
-  summarise(fresh, sound, at) {
-    const { keep, missed: { total } } = this.s;
+  /** M7. @param {string[]} fresh @param {boolean} sound @param {number} at @param {number} total */
+  summarise(fresh, sound, at, total) {
+    const { keep, me } = this.s;
     const first = fresh.length > 0;
     if (!first && !keep.summary) return;
     const { keys, count } = keep.summary ?? { keys: [], count: 0 };
-    const covered = [...new Set([...keys, ...fresh])].filter((key) => !keep.shown.some((/** @type {any} */ x) => x.key === key));
+    const covered = [...new Set([...keys, ...fresh])].filter((key) => !keep.shown.some((x) => x.key === key));
     keep.summary = covered.length ? { keys: covered, count: total } : null;
-    if (!keep.summary) this.out.push({ type: 'withdraw', key: SUMMARY });
+    if (!keep.summary) this.out.push({ type: "withdraw", key: SUMMARY });
     else if (first || count !== total) {
-      this.out.push({ type: 'show', key: SUMMARY, missed: null, user: this.s.me.id, title: 'Missed Call', body: `${total} missed calls`,
-        count: total, at, actions: [], sound: first && sound });
+      this.out.push({ type: "show", key: SUMMARY, missed: null, user: me.id, title: "Missed Call",
+        body: `${total} missed calls`, count: total, at, actions: [], sound: first && sound });
     }
   }
 
-  /** @param {any} group @param {boolean} sound */
+  /** @param {Group} group @param {boolean} sound */
   show({ key, missed, count, at, action }, sound) {
     const { shown } = this.s.keep;
     const now = { key, invitation_id: missed.invitation_id, turn: missed.turn, count, action };
-    const place = shown.findIndex((/** @type {any} */ x) => x.key === key);
+    const place = shown.findIndex((x) => x.key === key);
     if (place < 0) shown.push(now);
     else shown[place] = now;
-    this.out.push({ type: 'show', key, missed, user: this.s.me.id, title: 'Missed Call', body: body(missed, count), count, at,
-      actions: action ? [action] : [], sound });
+    this.out.push({ type: "show", key, missed, user: this.s.me.id, title: "Missed Call", body: body(missed, count),
+      count, at, actions: action ? [action] : [], sound });
   }
 
   /** Whether this person's may make a sound now; then it does (M6). @param {string} user */
   sound(user) {
     const { keep, now } = this.s;
-    keep.sounded = keep.sounded.filter((/** @type {any} */ x) => now - x.at < SOUND);
-    if (keep.sounded.some((/** @type {any} */ x) => x.user === user)) return false;
+    keep.sounded = keep.sounded.filter((x) => now - x.at < SOUND);
+    if (keep.sounded.some((x) => x.user === user)) return false;
     keep.sounded.push({ user, at: now });
     return true;
   }
 
   /** Whether a click on this notification, or its dismissal, isn't answered yet. @param {string} key */
   handling(key) {
-    const entry = (/** @type {any} */ id) => this.s.missed?.calls.find((/** @type {any} */ e) => same(e, id));
-    return this.s.requests.some((/** @type {Request} */ { own, frame, missed }) => own
-      && ((frame.type === 'click' && missed && keyOf(missed) === key)
-        || (frame.type === 'dismiss' && entry(frame) && keyOf(refOf(entry(frame))) === key)));
+    return this.s.requests.some(({ own, frame, missed }) => {
+      if (!own || (frame.type !== "click" && frame.type !== "dismiss")) return false;
+      const entry = missed ?? this.s.missed?.calls.find((e) => same(e, frame));
+      return entry && keyOf(entry) === key;
+    });
   }
 
-  /** M4: a click that never reached the server handles nothing, and its notification comes back. @param {MissedRef} missed */
+  /** M4: a click that never reached the server handles nothing: its notification comes back. @param {MissedRef} missed */
   showAgain(missed) { this.render([], [keyOf(missed)]); }
 
   /** D1, D3. @param {MissedRef|null} missed @param {number} at */
   clicked(missed, at) {
     const { keep, config } = this.s;
     const key = missed ? keyOf(missed) : SUMMARY;
-    this.out.push({ type: 'withdraw', key });
+    this.out.push({ type: "withdraw", key });
     if (!missed) return void (keep.summary = null); // M7: the app opens, and that is all
-    keep.shown = keep.shown.filter((/** @type {any} */ x) => x.key !== key);
+    keep.shown = keep.shown.filter((x) => x.key !== key);
     if (config) this.deliver(missed, at);
-    else if (!keep.clicks.some((/** @type {any} */ c) => same(c.missed, missed))) {
+    else if (!keep.clicks.some((c) => same(c.missed, missed))) {
       if (keep.clicks.length >= CLICKS) keep.clicks.shift();
       keep.clicks.push({ missed, at });
     }
   }
 
-  /** Reports a click, and hands it to the app or to the default action (D1). @param {MissedRef} missed @param {number} at */
+  /** Reports a click, hands it to the app or to the default action (D1). @param {MissedRef} missed @param {number} at */
   deliver(missed, at) {
     const { now, config } = this.s;
-    if (now - at > CLICK_LASTS || this.asking('click', (f) => same(f, missed))) return;
-    this.askOwn({ type: 'click', invitation_id: missed.invitation_id, turn: missed.turn }, missed);
-    if (config.clicked) this.waitFor(missed, null, true);
-    else this.out.push({ type: 'default_action', missed });
+    if (now - at > CLICK_LASTS || this.asking("click", (f) => same(f, missed))) return;
+    this.askOwn({ type: "click", invitation_id: missed.invitation_id, turn: missed.turn }, missed);
+    if (config?.clicked) this.waitFor(missed, null, true);
+    else this.out.push({ type: "default_action", missed });
   }
 
   /** @param {MissedRef} missed @param {number|null} at @param {boolean} clicked */
   waitFor(missed, at, clicked) {
     const { s } = this;
-    if (s.wants.length >= WANTS) this.give(s.wants.shift(), null);
+    for (const want of s.wants.splice(0, s.wants.length + 1 - WANTS)) this.give(want, null);
     s.wants.push({ missed, at, clicked, until: s.now + PATIENCE });
   }
 
@@ -896,30 +845,32 @@ export class DeviceSession {
       s.wants.splice(s.wants.indexOf(want), 1);
       this.give(want, held.view);
     }
-    const wanted = (/** @type {Message} */ f) => s.wants.some((/** @type {any} */ w) => w.missed.invitation_id === f.invitation_id);
-    const next = s.wants.find((/** @type {any} */ w) => w.clicked) ?? s.wants[0];
-    if (!next || !s.link?.synced || this.asking('fetch', wanted)) return;
-    this.askOwn({ type: 'fetch', invitation_id: next.missed.invitation_id, offset: 0 });
+    const wanted = (/** @type {Message} */ f) => s.wants.some((w) => w.missed.invitation_id === f.invitation_id);
+    const next = s.wants.find((w) => w.clicked) ?? s.wants[0];
+    if (!next || !s.link?.synced || this.asking("fetch", wanted)) return;
+    this.askOwn({ type: "fetch", invitation_id: next.missed.invitation_id, offset: 0 });
   }
 
-  /** A fetch brought this call, or was refused. @param {string} id @param {any} view */
+  /** A fetch brought this call, or was refused. @param {string} id @param {View|null} view */
   informed(id, view) {
-    const { s } = this;
-    for (let at; (at = s.wants.findIndex((/** @type {any} */ w) => w.missed.invitation_id === id)) >= 0; ) this.give(s.wants.splice(at, 1)[0], view);
+    const here = this.s.wants.filter((w) => w.missed.invitation_id === id);
+    this.s.wants = this.s.wants.filter((w) => !here.includes(w));
+    for (const want of here) this.give(want, view);
   }
 
-  /** Gives S2 or S5, with what there is (D1). @param {any} want @param {any} view */
+  /** Gives S2 or S5, with what there is (D1). @param {Want} want @param {View|null} view */
   give({ missed, at, clicked }, view) {
     const about = this.aboutMissed(missed, view?.at ?? at, view?.others_count ?? null, !!view);
-    const custom = view?.custom_data ?? '';
+    const custom = view?.custom_data ?? "";
     const { call_id, caller, call_type } = missed;
-    if (!clicked) return this.event('onIncomingCallCanceled', [call_id, caller, custom], about);
-    this.event('onIncomingMissedCallClicked', [call_id, caller, call_type, view ? this.callees(view) : [], custom], about, { missed });
+    if (!clicked) return this.event("onIncomingCallCanceled", [call_id, caller, custom], about);
+    const callees = view ? this.callees(view) : [];
+    this.event("onIncomingMissedCallClicked", [call_id, caller, call_type, callees, custom], about, { missed });
   }
 
-  /** @param {any} id @param {number|null} at @param {number|null} count @param {boolean} complete */
+  /** @param {TurnId} id @param {number|null} at @param {number|null} count @param {boolean} complete */
   aboutMissed({ invitation_id, turn }, at, count, complete) {
-    const listed = this.s.missed?.calls.find((/** @type {any} */ e) => same(e, { invitation_id, turn }));
+    const listed = this.s.missed?.calls.find((e) => same(e, { invitation_id, turn }));
     return { invitation_id, turn, at: at ?? listed?.at ?? 0, count, complete };
   }
 }
