@@ -7,27 +7,23 @@
 //   for (const output of session.input(now, message)) perform(output);   // in order
 //   const at = session.pollTimeout();                                    // input {type: "tick"} then; or null
 //
-// `now` is in milliseconds since 1970 by this device's clock. `seed` is a fresh unguessable text for each process
-// (a UUID): the machine names its own requests `<seed>-1`, `<seed>-2`, … `persisted` is the state of the newest
-// `persist` output of this user on this device. `snapshot` is `session.snapshot()` of the tab that held the connection
-// until now: a tab that takes over goes on with everything (no event comes twice) and claims the call (L9); with it,
-// `persisted` isn't read. Both are JSON, opaque to the SDK, and never shared between users.
+// `now`: milliseconds since 1970 by this device's clock. `seed`: a fresh unguessable text for each process (a UUID); the
+// machine names its own requests `<seed>-1`, `<seed>-2`, … `persisted`: the state of the newest `persist` output of this
+// user on this device. `snapshot`: what `snapshot()` said in the tab that held the connection until now; a tab that takes
+// over goes on with everything (no event comes twice) and claims the call (L9); `persisted` isn't read then. Both are
+// JSON, opaque to the SDK, and never shared between users.
 
-/** @import { Change, Config, Group, Held, Message, MissedEntry, MissedRef, Other, OwnTurn } from "./device-shapes.js" */
-/** @import { Missed, Person, Request, Sent, State, TurnId, View, Want } from "./device-shapes.js" */
+/** @import { Change, Config, Group, Held, Message, Missed, MissedEntry, MissedRef, Other, OwnTurn, Person, Request, Sent,
+ *    State, TurnId, View, Want } from "./device-shapes.js" */
 
-const CLICK_LASTS = 60_000; // D3
-const PATIENCE = 10_000; // D1, D6
+const [CLICK_LASTS, PATIENCE, SOUND, TOKEN_WARNING] = [60_000, 10_000, 60_000, 60_000]; // D3; D1 and D6; M6; S13
 const ENGAGING = 30_000; // any other request that would ring someone or enter a call: as long as the server waits (L9)
-const TOKEN_WARNING = 60_000; // S13
 const PING = 10_000; // until the server says how often it is heard
-const SOUND = 60_000; // M6
 const [ALONE, NOTIFICATIONS] = [5, 100]; // M7
 const LISTED = 20; // S16
 const [REQUESTS, HELD, KNOWN, CLICKS, SHOWN, WANTS] = [128, 64, 512, 8, 150, 160]; // each list has a bound
 const SUMMARY = "summary";
-const ENGAGES = ["send", "accept", "join", "dial_back"];
-const FINAL = ["replaced", "unauthorized", "upgrade_required"];
+const [ENGAGES, FINAL] = [["send", "accept", "join", "dial_back"], ["replaced", "unauthorized", "upgrade_required"]];
 
 const engages = (/** @type {Request} */ r) => ENGAGES.includes(r.frame.type);
 const pending = (/** @type {string} */ state) => state === "inviting" || state === "ringing";
@@ -38,9 +34,8 @@ const ownTurn = (view, no) => view?.own.find((t) => t.no === no);
 const byId = (/** @type {Other[]} */ list, /** @type {string} */ id) => list.find((o) => o.id === id);
 const copy = (/** @type {any} */ json) => JSON.parse(JSON.stringify(json));
 const equal = (/** @type {any} */ a, /** @type {any} */ b) => JSON.stringify(a) === JSON.stringify(b);
-/** @returns {MissedRef} */
-const refOf = (/** @type {MissedEntry} */ { invitation_id, turn, call_id, caller, call_type, group }) =>
-  ({ invitation_id, turn, call_id, caller, call_type, group });
+/** @param {MissedEntry} entry @returns {MissedRef} */
+const refOf = ({ invitation_id, turn, call_id, caller, call_type, group }) => ({ invitation_id, turn, call_id, caller, call_type, group });
 
 /** Merges others by who changed last; who is new comes behind. @param {Other[]} into @param {Other[]} from */
 function merge(into, from) {
@@ -95,7 +90,7 @@ export class DeviceSession {
       this.event("onError", [{ code: "notifications_denied", message: "notifications are not permitted" }]);
     }
     if (!s.over) {
-      this.takeViews();
+      for (const held of s.calls) if (this.whole(held)) this.take(held);
       this.want();
     }
     this.ring();
@@ -123,11 +118,9 @@ export class DeviceSession {
   calls() { return this.s.calls.map((h) => h.view).filter(Boolean); }
   inCall() { return this.s.keep.here.at(-1) ?? null; }
   missed() { return { calls: this.s.missed?.calls ?? [], total: this.s.missed?.total ?? 0 }; }
-
   /** @param {Config} config @param {boolean} takeUp */
   init(config, takeUp) {
-    const { s } = this;
-    const first = !s.config;
+    const [{ s }, first] = [this, !this.s.config];
     s.config = config;
     if (!first) return this.render([], []);
     if (!takeUp) { // L9: an app started anew claims only what it takes up again
@@ -160,15 +153,12 @@ export class DeviceSession {
     const own = view.own.map((/** @type {any} */ t) => ({ ...t, deadline: this.s.now + (t.remaining_ms ?? 0) }));
     return { ...view, own, custom_data: view.custom_data ?? null };
   }
-
   /** @param {number} left */
   tokenLasts(left) {
-    const end = this.s.now + left;
-    this.s.token = { tell: Math.max(this.s.now, end - TOKEN_WARNING), end };
+    const { now } = this.s;
+    this.s.token = { tell: now + Math.max(0, left - TOKEN_WARNING), end: now + left };
   }
-
   deadAt() { return this.s.link ? this.s.link.heard + Math.floor((this.s.link.ping * 5) / 2) : Infinity; } // N3
-
   /** Does what is due by now. */
   expire() {
     const { s } = this;
@@ -176,14 +166,14 @@ export class DeviceSession {
     for (let at; (at = s.requests.findIndex(due)) >= 0; ) this.giveUp(s.requests.splice(at, 1)[0]);
     for (let at; (at = s.wants.findIndex(due)) >= 0; ) this.give(s.wants.splice(at, 1)[0], null);
     if (s.token && s.token.tell <= s.now) {
-      const { end } = s.token;
+      this.event("onTokenWillExpire", [Math.max(0, s.token.end - s.now)]);
       s.token = null;
-      this.event("onTokenWillExpire", [Math.max(0, end - s.now)]);
     }
-    if (s.link && !s.link.dead && this.deadAt() <= s.now) {
+    if (!s.link || s.link.dead) return;
+    if (this.deadAt() <= s.now) {
       s.link.dead = true;
       this.out.push({ type: "close" });
-    } else if (s.link && !s.link.dead && !s.link.pinged && s.link.heard + s.link.ping <= s.now) {
+    } else if (!s.link.pinged && s.link.heard + s.link.ping <= s.now) {
       s.link.pinged = true;
       this.out.push({ type: "send", frame: { type: "ping" } });
     }
@@ -193,18 +183,15 @@ export class DeviceSession {
   event(name, args, invitation, more) {
     this.out.push({ type: "event", name, args, ...(invitation && { invitation }), ...more });
   }
-
   persisted() {
     const lasts = (/** @type {Request} */ r) => engages(r) || ["click", "dismiss"].includes(r.frame.type);
     const requests = this.s.requests.filter(lasts).map(({ sent, ...r }) => ({ ...r, again: r.again || sent }));
     return { ...this.s.keep, requests };
   }
-
   persist() {
     const now = JSON.stringify(this.persisted());
-    if (now === this.kept) return;
+    if (now !== this.kept) this.out.push({ type: "persist", state: JSON.parse(now) });
     this.kept = now;
-    this.out.push({ type: "persist", state: JSON.parse(now) });
   }
 
   // ── Requests: sent, repeated, claimed, answered, given up (N2, L9, D6) ──
@@ -221,24 +208,18 @@ export class DeviceSession {
     this.out.push({ type: "hello", holds, ...(claim && { claim }) });
   }
 
-  /** An accept that may have been taken took the device out of any other call; else the call it is in; else what may
-   * have put it into one. */
+  /** What it is in: an accept that may have been taken goes before the call it was in, then what may have put it there. */
   claim() {
     const asked = this.s.requests.filter((r) => r.again && engages(r));
     const by = (/** @type {Request|undefined} */ r) => r && { request_id: r.id };
     const here = this.inCall();
     return by(asked.find((r) => r.frame.type === "accept")) ?? (here ? { invitation_id: here } : by(asked[0]));
   }
-
   closed() {
-    const { s } = this;
-    const { link } = s;
+    const { s, s: { link } } = this;
     if (!link) return;
     s.link = null;
-    if (s.over) {
-      for (const r of s.requests.splice(0)) this.outcome(r.id, { ok: {} });
-      return;
-    }
+    if (s.over) return s.requests.splice(0).forEach((r) => this.outcome(r.id, { ok: {} }));
     s.requests = s.requests.filter((r) => !(r.own && r.frame.type === "fetch"));
     for (const r of s.requests) Object.assign(r, { again: r.again || r.sent, sent: false });
     for (const held of s.calls) held.next = null;
@@ -252,12 +233,9 @@ export class DeviceSession {
     this.event("onConnectionStateChanged", ["connected"]);
     s.requests = s.requests.filter(({ frame }) =>
       frame.type !== "ringing" || s.calls.some((h) => h.id === frame.invitation_id && h.open === frame.turn));
-    for (const r of s.requests.filter((q) => !q.sent)) {
-      r.sent = true;
-      this.out.push({ type: "send", frame: r.frame });
-    }
+    for (const { frame } of s.requests.filter((r) => !r.sent)) this.out.push({ type: "send", frame });
+    for (const r of s.requests) r.sent = true;
   }
-
   /** What the app asks. @param {string} id @param {Message} ask */
   act(id, ask) {
     const { s } = this;
@@ -270,55 +248,44 @@ export class DeviceSession {
     const view = this.call(ask.invitation_id);
     const unknown = () => refuse("not_found", "this device knows no such invitation");
     if ((ask.type === "accept" || ask.type === "reject") && ask.turn == null) {
-      const last = view?.own.at(-1);
-      if (!last) return unknown();
-      frame.turn = last.no;
+      if (!view?.own.length) return unknown();
+      frame.turn = view.own.at(-1)?.no;
     } else if (ask.type === "cancel" && ask.seen == null && ask.callee == null) {
       if (!view) return unknown();
       frame.seen = view.revision;
     } else if (ask.type === "dial_back") {
       const { enable_dial_back, resource_id, timeout_ms } = s.config.missed_call;
       if (ask.default && !enable_dial_back) return this.outcome(id, { ok: { outcome: "none" } }); // D2
-      const { missed, title, message } = ask;
-      frame = { type: "dial_back", id, invitation_id: missed.invitation_id, turn: missed.turn, timeout_ms,
-        ...(resource_id != null && { resource_id }), ...(title != null && { title }), ...(message != null && { message }) };
-      return this.ask(frame, false, missed);
-    } else if (ask.type === "leave") { // S11: who leaves isn't told that it ended, and doesn't claim it
-      this.out_of(ask.invitation_id);
-    } else if (ask.type === "uninit") return this.uninit(id);
-    this.ask(frame, false);
+      const { missed: { invitation_id, turn }, title, message } = ask;
+      const said = Object.entries({ resource_id, title, message }).filter(([, text]) => text != null);
+      frame = { type: "dial_back", id, invitation_id, turn, timeout_ms, ...Object.fromEntries(said) };
+    } else if (ask.type === "leave") this.outOf(ask.invitation_id); // S11: isn't told that it ended; nor is it claimed
+    else if (ask.type === "uninit") return this.uninit(id);
+    this.ask(frame, false, ask.missed);
   }
-
-  /** @param {string} id */
-  out_of(id) { this.s.keep.here = this.s.keep.here.filter((here) => here !== id); }
 
   /** @param {any} frame @param {boolean} own @param {MissedRef|null} [missed] */
   ask(frame, own, missed = null) {
-    const { s } = this;
-    const patience = frame.type === "click" || frame.type === "dial_back" ? PATIENCE
-      : ["send", "invite", "accept", "join"].includes(frame.type) ? ENGAGING : null;
-    const sent = s.link?.synced ?? false;
+    const { link, now, requests } = this.s;
+    const sent = link?.synced ?? false;
+    const until = ["click", "dial_back"].includes(frame.type) ? now + PATIENCE
+      : ["send", "invite", "accept", "join"].includes(frame.type) ? now + ENGAGING : null;
     if (sent) this.out.push({ type: "send", frame });
-    const until = patience == null ? null : s.now + patience;
-    s.requests.push({ id: frame.id, frame, own, until, again: false, missed, sent });
+    requests.push({ id: frame.id, frame, own, until, again: false, missed, sent });
   }
-
   /** Asks for the machine's own sake. @param {Message} frame @param {MissedRef|null} [missed] */
   askOwn(frame, missed = null) { this.ask({ ...frame, id: `${this.s.seed}-${++this.s.made}` }, true, missed); }
-
   /** Whether a request of its own waits for an answer. @param {string} type @param {(frame: Message) => boolean} which */
   asking(type, which) { return this.s.requests.some((r) => r.own && r.frame.type === type && which(r.frame)); }
-
   /** @param {string} id @param {{ok: any}|{error: any}} answer */
   outcome(id, answer) { this.out.push({ type: "reply", id, ...answer }); }
-
   /** @param {Message} reply */
   reply({ id, ok, error }) {
-    const { s } = this;
+    const { requests } = this.s;
     // The answer to what was given up says nothing: if it was taken after all, the view shows it (D6).
-    const at = s.requests.findIndex((r) => r.id === id);
+    const at = requests.findIndex((r) => r.id === id);
     if (at < 0) return;
-    const [{ frame, own, again, missed }] = s.requests.splice(at, 1);
+    const [{ frame, own, again, missed }] = requests.splice(at, 1);
     if (!own) this.outcome(id, error ? { error } : { ok: ok ?? {} });
     if (frame.type === "dial_back" && missed) this.dialed(missed, ok, error, again);
     else if (own && frame.type === "fetch") this.fetched(frame.invitation_id, frame.offset, error ? null : ok?.call);
@@ -342,12 +309,10 @@ export class DeviceSession {
       this.enter(ok.invitation_id, again, { callees: [missed.caller.id], refused: [], dialed: true });
     } else this.event("onIncomingCallAnsweredElsewhere", [ok.call_id, "dialed_back"]);
   }
-
-  /** @param {MissedRef} missed @param {string} reason */
+  /** S3. @param {MissedRef} missed @param {string} reason */
   failed({ call_id: callID, caller }, reason) {
     this.event("onIncomingMissedCallDialBackFailed", [{ reason, callID, caller }]);
   }
-
   /** The server said that this device is in this call. @param {string} id @param {boolean} again @param {Sent|null} sent */
   enter(id, again, sent) {
     const { here } = this.s.keep;
@@ -364,22 +329,21 @@ export class DeviceSession {
     if (frame.type === "dial_back" && missed) this.failed(missed, "unavailable");
     else if (frame.type === "click" && missed) this.showAgain(missed);
   }
-
   /** M4: a closed notification handles what it stands for; the summary nothing. @param {MissedRef|null} missed */
   dismissed(missed) {
-    const { s } = this;
-    if (!missed) return void (s.keep.summary = null);
-    s.keep.shown = s.keep.shown.filter((x) => x.key !== keyOf(missed));
-    if (s.requests.length >= REQUESTS || this.asking("dismiss", (f) => same(f, missed))) return;
-    this.askOwn({ type: "dismiss", invitation_id: missed.invitation_id, turn: missed.turn, notification: true });
+    const { keep, requests } = this.s;
+    if (!missed) return void (keep.summary = null);
+    const { invitation_id, turn } = missed;
+    keep.shown = keep.shown.filter((x) => x.key !== keyOf(missed));
+    if (requests.length >= REQUESTS || this.asking("dismiss", (f) => same(f, missed))) return;
+    this.askOwn({ type: "dismiss", invitation_id, turn, notification: true });
   }
 
   /** S15. @param {string} id */
   uninit(id) {
     const { s } = this;
-    for (const r of s.requests.splice(0)) {
-      if (!r.own) this.outcome(r.id, { error: { code: "unavailable", message: "uninit was called" } });
-    }
+    const error = { code: "unavailable", message: "uninit was called" };
+    for (const r of s.requests.splice(0)) if (!r.own) this.outcome(r.id, { error });
     for (const { key } of s.keep.shown.splice(0)) this.out.push({ type: "withdraw", key });
     if (s.keep.summary) this.out.push({ type: "withdraw", key: SUMMARY });
     Object.assign(s.keep, { summary: null, here: [], clicks: [] });
@@ -392,23 +356,25 @@ export class DeviceSession {
 
   /** @param {string} id */
   held(id) { return this.s.calls.find((h) => h.id === id); }
-
+  /** @param {string} id */
+  outOf(id) { this.s.keep.here = this.s.keep.here.filter((here) => here !== id); }
+  /** @param {string} id */
+  forget(id) {
+    this.outOf(id);
+    this.s.calls = this.s.calls.filter((h) => h.id !== id);
+  }
   /** @param {string} id */
   heldOrNew(id) {
     const { s } = this;
-    const known = this.held(id);
-    if (known) return known;
+    if (this.held(id)) return /** @type {Held} */ (this.held(id));
     if (s.calls.length >= HELD) {
-      const out = (/** @type {Held} */ h) => !s.keep.here.includes(h.id);
-      let at = s.calls.findIndex((h) => h.view?.ended && out(h));
-      if (at < 0) at = s.calls.findIndex(out);
-      s.calls.splice(Math.max(at, 0), 1);
+      const out = s.calls.filter((h) => !s.keep.here.includes(h.id));
+      const oldest = out.find((h) => h.view?.ended) ?? out[0] ?? s.calls[0];
+      s.calls = s.calls.filter((h) => h !== oldest);
     }
-    /** @type {Held} */
-    const held = { id, view: null, others: [], custom: null, lacking: false, whole: 0, open: null, rung: -1, mine: -1,
-      sent: null, next: null };
-    s.calls.push(held);
-    return held;
+    s.calls.push({ id, view: null, others: [], custom: null, lacking: false, whole: 0, open: null, rung: -1, mine: -1,
+      sent: null, next: null });
+    return s.calls[s.calls.length - 1];
   }
 
   /** Whether more participants may have changed since than this view lists. @param {Held} held @param {View} view */
@@ -418,28 +384,24 @@ export class DeviceSession {
     const oldest = Math.min(...free.map((o) => o.changed));
     return view.others.length < view.others_count && free.length > 0 && held.whole < oldest;
   }
-
   /** The server showed a call. K6: a view that isn't newer is dropped. @param {View} view */
   seen(view) {
     const held = this.heldOrNew(view.invitation_id);
     const newest = (held.next?.view ?? held.view)?.revision ?? 0;
     if (view.revision <= newest) return;
     const me = this.s.me.id;
-    const others = [...view.others, ...held.others];
-    const owed = view.initiator === me || others.some((o) => o.turns.some((t) => t.kind === "invited" && t.inviter === me));
+    const turns = [...view.others, ...held.others].flatMap((o) => o.turns);
+    const owed = view.initiator === me || turns.some((t) => t.kind === "invited" && t.inviter === me);
     held.next = { view, pages: [], offset: this.cut(held, view) && owed ? 0 : null, failed: false };
   }
 
   /** The call isn't visible any more: what rings stops, what was told is brought to an end. @param {string} id */
   gone(id) {
-    const { s } = this;
     const held = this.held(id);
-    if (!held) return;
-    s.calls.splice(s.calls.indexOf(held), 1);
-    const here = s.keep.here.includes(id);
-    this.out_of(id);
+    const here = this.s.keep.here.includes(id);
+    if (held) this.forget(id);
+    if (!held?.view) return;
     const { view } = held;
-    if (!view) return;
     const turn = held.open != null && ownTurn(view, held.open);
     if (turn) this.closedBy(view, held.others, turn, "cancelled", held.lacking);
     if (here) this.event("onCallEnded", [view.call_id, "lost"], this.about(view, null, view.others_count, true));
@@ -447,7 +409,6 @@ export class DeviceSession {
 
   /** What a fetch brought, or null if it was refused. @param {string} id @param {number} offset @param {any} raw */
   fetched(id, offset, raw) {
-    const { s } = this;
     const view = raw ? this.local(raw) : null;
     this.informed(id, view);
     const held = this.held(id);
@@ -457,25 +418,18 @@ export class DeviceSession {
       held.custom = view.custom_data ?? "";
       if (next.offset !== offset || view.revision < next.view.revision) return;
       const end = offset + view.others.length;
-      next.offset = view.others.length && end < view.others_count ? end : null;
+      next.offset = end > offset && end < view.others_count ? end : null;
       next.pages.push(...view.others);
     } else if (next) next.failed = true;
     else if (!held.view && view) {
       held.custom = view.custom_data;
-      const { length } = view.others;
-      held.next = { view, pages: [], offset: length < view.others_count ? length : null, failed: false };
-    } else if (!held.view) {
-      s.calls.splice(s.calls.indexOf(held), 1);
-      this.out_of(id);
-    }
+      const offset = view.others.length < view.others_count ? view.others.length : null;
+      held.next = { view, pages: [], offset, failed: false };
+    } else if (!held.view) this.forget(id);
   }
-
-  /** Takes each view that is whole. */
-  takeViews() { for (const held of this.s.calls) if (this.whole(held)) this.take(held); }
 
   /** @param {OwnTurn} turn was, or is, in the call on this device */
   on(turn) { return turn.device === this.s.device && (turn.state === "accepted" || turn.state === "left"); }
-
   /** Whether the view that waits can be taken; if something can be fetched for it, asks. @param {Held} held */
   whole(held) {
     const { id, next } = held;
@@ -494,7 +448,6 @@ export class DeviceSession {
 
   /** @param {Held} held */
   take(held) {
-    const { s } = this;
     if (!held.next) return;
     const { view, pages, failed } = held.next;
     held.next = null;
@@ -511,8 +464,8 @@ export class DeviceSession {
     this.ending(change);
     const last = view.own.at(-1);
     const mine = last && this.on(last) ? last : null;
-    const stray = mine?.state === "accepted" && !s.keep.here.includes(held.id)
-      && !s.requests.some((r) => r.frame.type === "leave" && r.frame.invitation_id === held.id);
+    const stray = mine?.state === "accepted" && !this.s.keep.here.includes(held.id)
+      && !this.s.requests.some((r) => r.frame.type === "leave" && r.frame.invitation_id === held.id);
     Object.assign(held, { mine: Math.max(held.mine, mine?.no ?? -1), view, others });
     if (stray) this.askOwn({ type: "leave", invitation_id: held.id }); // D6: given up, and taken after all
   }
@@ -553,21 +506,17 @@ export class DeviceSession {
   /** The caller's side, while this device is in the call: S7 to S10. @param {Held} held @param {Change} change */
   outgoing(held, change) {
     const { old, view, listed, before, others } = change;
-    const { sent } = held;
-    const me = this.s.me.id;
+    const [{ sent }, me] = [held, this.s.me.id];
     held.sent = null;
     // What passed before this process is skipped (S14); what it sent itself is told from the first view on.
     const quiet = !old && !sent;
     const last = view.own.at(-1);
     if (!last || !this.s.keep.here.includes(view.invitation_id)) return;
     if (sent && (!sent.dialed || last.kind === "origin" || last.crossed)) this.sent(change, sent);
-    const was = ownTurn(old, last.no);
-    if (last.crossed && last.kind === "invited" && this.on(last) && (!was || pending(was.state))) {
-      // L10: the later request's device gets S7 and S8
-      this.answered(change, this.person(others, last.inviter), "accepted");
-    }
-    const late = [];
-    const moved = [];
+    // L10: the later request's device gets S7 and S8
+    const crossed = last.crossed && last.kind === "invited" && this.on(last);
+    if (crossed && pending(ownTurn(old, last.no)?.state ?? "ringing")) this.answered(change, this.person(others, last.inviter), "accepted");
+    const [late, moved] = [/** @type {Person[]} */ ([]), /** @type {any[]} */ ([])];
     for (const other of [...listed].reverse()) {
       const past = byId(before, other.id);
       const person = { id: other.id, name: other.name };
@@ -594,19 +543,17 @@ export class DeviceSession {
     const args = [view.call_id, this.s.me, view.call_type, callees, view.custom_data, sent.refused];
     this.event("onOutgoingCallSent", args, this.about(view, null, sent.callees.length, !lacking));
   }
-
   /** S8, if the turn's end is one that it tells. @param {Change} change @param {Person} callee @param {string} state */
   answered({ view, lacking }, callee, state) {
     const how = { accepted: "Accepted", left: "Accepted", declined: "Declined", busy: "RejectedCauseBusy" }[state];
     const about = this.about(view, null, view.others_count, !lacking);
     if (how) this.event(`onOutgoingCall${how}`, [view.call_id, callee, view.custom_data], about);
   }
-
   /** S11: the call ended around this device, or it was taken out without asking. @param {Change} change */
   ending({ view }) {
     const mine = [...view.own].reverse().find((t) => this.on(t));
     if (!this.s.keep.here.includes(view.invitation_id) || !(mine?.state === "left" || view.ended)) return;
-    this.out_of(view.invitation_id);
+    this.outOf(view.invitation_id);
     const leaving = mine?.leaving;
     const reason = leaving === "elsewhere" || leaving === "lost" ? leaving : view.ended;
     if (reason) this.event("onCallEnded", [view.call_id, reason], this.about(view, null, view.others_count, true));
@@ -614,17 +561,13 @@ export class DeviceSession {
 
   /** @param {View} view @param {number|null} turn @param {number} count @param {boolean} complete */
   about({ invitation_id, at }, turn, count, complete) { return { invitation_id, turn, at, count, complete }; }
-
   /** @param {Other[]} others @param {string} id @returns {Person} */
   person(others, id) { return id === this.s.me.id ? this.s.me : { id, name: byId(others, id)?.name ?? "" }; }
-
-  /** The invitees that a view lists, oneself first. They are `others_count` in all, for whoever isn't the initiator is
-   * one. @param {View} view @returns {Person[]} */
+  /** The invitees that a view lists, oneself first; they are `others_count` in all. @param {View} view @returns {Person[]} */
   callees(view) {
     const others = view.others.filter((o) => o.id !== view.initiator).map((o) => ({ id: o.id, name: o.name }));
     return (view.initiator === this.s.me.id ? others : [this.s.me, ...others]).slice(0, LISTED);
   }
-
   /** Shows and hides rings, so that exactly what rings now is on show. */
   ring() {
     const { s } = this;
@@ -633,12 +576,11 @@ export class DeviceSession {
     const due = [];
     for (const { id, open, view } of s.calls) {
       const turn = open != null && ownTurn(view, open);
-      const rings = turn && pending(turn.state) && turn.deadline > s.now && !answering(id);
-      if (rings) due.push({ invitation_id: id, turn: turn.no });
+      if (!turn || !pending(turn.state) || turn.deadline <= s.now || answering(id)) continue;
+      due.push({ invitation_id: id, turn: turn.no });
     }
     for (const r of s.rings) if (!due.some((d) => same(d, r))) this.out.push({ type: "unring", ...r });
-    for (const d of due) {
-      if (s.rings.some((r) => same(d, r))) continue;
+    for (const d of due.filter((d) => !s.rings.some((r) => same(d, r)))) {
       const held = this.held(d.invitation_id);
       const turn = ownTurn(held?.view, d.turn);
       if (!held?.view || !turn) continue;
@@ -649,7 +591,7 @@ export class DeviceSession {
     s.rings = due;
   }
 
-  // ── Missed calls: what is new, what a notification shows, what a click on it does (M3 to M8, D1 to D3, S12) ──
+  // ── Missed calls: what is new, what is shown, what a click does (M3 to M8, D1 to D3, S12) ──
 
   /** @param {Missed} view */
   listed(view) {
@@ -681,22 +623,17 @@ export class DeviceSession {
     if (entry.reason === "busy" || entry.reason === "unreachable") return;
     // S4 was given for it: its view is on the way, and says how it ended.
     if (this.held(entry.invitation_id)?.open === entry.turn) return;
-    if (cancelled) this.waitFor(refOf(entry), entry.at, false);
-    else {
-      const about = this.aboutMissed(entry, entry.at, null, true);
-      this.event("onIncomingCallTimeout", [entry.call_id, entry.caller], about);
-    }
+    if (cancelled) return this.waitFor(refOf(entry), entry.at, false);
+    this.event("onIncomingCallTimeout", [entry.call_id, entry.caller], this.aboutMissed(entry, entry.at, null, true));
   }
-
   /** Remembers that it was listed, or that its event was given. @param {TurnId} id @param {boolean} listed */
   know({ invitation_id, turn }, listed) {
-    const { s } = this;
-    const { known } = s.keep;
+    const { missed, keep: { known } } = this.s;
     const id = { invitation_id, turn };
     const entry = known.find((k) => same(k, id));
     if (entry) return void (entry.listed ||= listed);
     if (known.length >= KNOWN) {
-      const old = known.findIndex((k) => !s.missed?.calls.some((e) => same(e, k)));
+      const old = known.findIndex((k) => !missed?.calls.some((e) => same(e, k)));
       known.splice(Math.max(old, 0), 1);
     }
     known.push({ ...id, listed });
@@ -705,8 +642,7 @@ export class DeviceSession {
   /** Brings what is on show in line with what is listed; `fresh` pops up, `back` comes back silently.
    * @param {TurnId[]} fresh @param {string[]} back */
   render(fresh, back) {
-    const { s } = this;
-    const { keep, missed, config } = s;
+    const { keep, missed, config } = this.s;
     if (!missed || !config) return;
     const { groups, all } = this.groups(missed, config.missed_call, fresh);
     const listed = (/** @type {string} */ key) => groups.some((g) => g.key === key);
@@ -717,21 +653,20 @@ export class DeviceSession {
       if (keep.summary) keep.summary.keys = keep.summary.keys.filter(listed);
     }
     const together = groups.filter((g) => g.fresh && !on(g.key)).length > ALONE;
-    const keys = [];
-    let loud = false;
+    const [keys, louds] = [/** @type {string[]} */ ([]), /** @type {boolean[]} */ ([])];
     for (const g of [...groups].reverse()) {
       const shown = on(g.key);
       const sounds = () => g.loud && this.sound(g.missed.caller.id);
       if (g.fresh && !shown && together) {
         keys.push(g.key);
-        loud = sounds() || loud;
+        louds.push(sounds());
       } else if (g.fresh) this.show(g, sounds());
       else {
         const changed = shown && !(same(shown, g.missed) && shown.count === g.count && shown.action === g.action);
         if (changed || (!shown && back.includes(g.key) && !this.handling(g.key))) this.show(g, false);
       }
     }
-    this.summarise(keys, loud, Math.max(0, ...groups.map((g) => g.at)), missed.total);
+    this.summarise(keys, louds.includes(true), Math.max(0, ...groups.map((g) => g.at)), missed.total);
     for (const { key } of keep.shown.splice(0, keep.shown.length - SHOWN)) this.out.push({ type: "withdraw", key });
   }
 
@@ -748,21 +683,16 @@ export class DeviceSession {
       const missed = refOf(e);
       const key = keyOf(missed);
       const group = groups.find((g) => g.key === key);
-      if (group) {
-        group.fresh ||= isFresh;
-        group.loud ||= loud;
-        continue;
-      }
       const action = !config.enable_dial_back ? null : !e.group ? "call_back" : e.can_join ? "join" : null;
-      groups.push({ key, missed, count: e.of, at: e.at, action, fresh: isFresh, loud });
+      if (group) Object.assign(group, { fresh: group.fresh || isFresh, loud: group.loud || loud });
+      else groups.push({ key, missed, count: e.of, at: e.at, action, fresh: isFresh, loud });
     }
     return { groups, all };
   }
 
   /** M7. @param {string[]} fresh @param {boolean} sound @param {number} at @param {number} total */
   summarise(fresh, sound, at, total) {
-    const { keep, me } = this.s;
-    const first = fresh.length > 0;
+    const [{ keep, me }, first] = [this.s, fresh.length > 0];
     if (!first && !keep.summary) return;
     const { keys, count } = keep.summary ?? { keys: [], count: 0 };
     const covered = [...new Set([...keys, ...fresh])].filter((key) => !keep.shown.some((x) => x.key === key));
@@ -777,14 +707,12 @@ export class DeviceSession {
   /** @param {Group} group @param {boolean} sound */
   show({ key, missed, count, at, action }, sound) {
     const { shown } = this.s.keep;
-    const now = { key, invitation_id: missed.invitation_id, turn: missed.turn, count, action };
     const place = shown.findIndex((x) => x.key === key);
-    if (place < 0) shown.push(now);
-    else shown[place] = now;
+    const now = { key, invitation_id: missed.invitation_id, turn: missed.turn, count, action };
+    shown.splice(place < 0 ? shown.length : place, 1, now);
     this.out.push({ type: "show", key, missed, user: this.s.me.id, title: "Missed Call", body: body(missed, count),
       count, at, actions: action ? [action] : [], sound });
   }
-
   /** Whether this person's may make a sound now; then it does (M6). @param {string} user */
   sound(user) {
     const { keep, now } = this.s;
@@ -793,7 +721,6 @@ export class DeviceSession {
     keep.sounded.push({ user, at: now });
     return true;
   }
-
   /** Whether a click on this notification, or its dismissal, isn't answered yet. @param {string} key */
   handling(key) {
     return this.s.requests.some(({ own, frame, missed }) => {
@@ -802,10 +729,8 @@ export class DeviceSession {
       return entry && keyOf(entry) === key;
     });
   }
-
   /** M4: a click that never reached the server handles nothing: its notification comes back. @param {MissedRef} missed */
   showAgain(missed) { this.render([], [keyOf(missed)]); }
-
   /** D1, D3. @param {MissedRef|null} missed @param {number} at */
   clicked(missed, at) {
     const { keep, config } = this.s;
@@ -815,8 +740,7 @@ export class DeviceSession {
     keep.shown = keep.shown.filter((x) => x.key !== key);
     if (config) this.deliver(missed, at);
     else if (!keep.clicks.some((c) => same(c.missed, missed))) {
-      if (keep.clicks.length >= CLICKS) keep.clicks.shift();
-      keep.clicks.push({ missed, at });
+      keep.clicks = [...keep.clicks, { missed, at }].slice(-CLICKS);
     }
   }
 
@@ -828,26 +752,22 @@ export class DeviceSession {
     if (config?.clicked) this.waitFor(missed, null, true);
     else this.out.push({ type: "default_action", missed });
   }
-
   /** @param {MissedRef} missed @param {number|null} at @param {boolean} clicked */
   waitFor(missed, at, clicked) {
-    const { s } = this;
-    for (const want of s.wants.splice(0, s.wants.length + 1 - WANTS)) this.give(want, null);
-    s.wants.push({ missed, at, clicked, until: s.now + PATIENCE });
+    const { wants, now } = this.s;
+    for (const want of wants.splice(0, wants.length + 1 - WANTS)) this.give(want, null);
+    wants.push({ missed, at, clicked, until: now + PATIENCE });
   }
-
   /** Gives the events whose call is held, and fetches one of the others: a click's first. */
   want() {
-    const { s } = this;
-    for (const want of [...s.wants]) {
-      const held = this.held(want.missed.invitation_id);
-      if (!held?.view || held.lacking) continue;
-      s.wants.splice(s.wants.indexOf(want), 1);
-      this.give(want, held.view);
+    for (const { missed: { invitation_id: id } } of [...this.s.wants]) {
+      const held = this.held(id);
+      if (held?.view && !held.lacking) this.informed(id, held.view);
     }
-    const wanted = (/** @type {Message} */ f) => s.wants.some((w) => w.missed.invitation_id === f.invitation_id);
-    const next = s.wants.find((w) => w.clicked) ?? s.wants[0];
-    if (!next || !s.link?.synced || this.asking("fetch", wanted)) return;
+    const { wants, link } = this.s;
+    const wanted = (/** @type {Message} */ f) => wants.some((w) => w.missed.invitation_id === f.invitation_id);
+    const next = wants.find((w) => w.clicked) ?? wants[0];
+    if (!next || !link?.synced || this.asking("fetch", wanted)) return;
     this.askOwn({ type: "fetch", invitation_id: next.missed.invitation_id, offset: 0 });
   }
 
@@ -857,12 +777,10 @@ export class DeviceSession {
     this.s.wants = this.s.wants.filter((w) => !here.includes(w));
     for (const want of here) this.give(want, view);
   }
-
   /** Gives S2 or S5, with what there is (D1). @param {Want} want @param {View|null} view */
   give({ missed, at, clicked }, view) {
     const about = this.aboutMissed(missed, view?.at ?? at, view?.others_count ?? null, !!view);
-    const custom = view?.custom_data ?? "";
-    const { call_id, caller, call_type } = missed;
+    const [{ call_id, caller, call_type }, custom] = [missed, view?.custom_data ?? ""];
     if (!clicked) return this.event("onIncomingCallCanceled", [call_id, caller, custom], about);
     const callees = view ? this.callees(view) : [];
     this.event("onIncomingMissedCallClicked", [call_id, caller, call_type, callees, custom], about, { missed });
