@@ -129,7 +129,10 @@ impl Driver {
                     }
                     self.engine.run(self.clock.now())
                 }
-                Act::Idle(wake) => return Ok(wake),
+                Act::Idle(wake) => {
+                    self.metrics.calls.set(self.engine.standing().0);
+                    return Ok(wake);
+                }
             };
         }
     }

@@ -27,6 +27,10 @@ impl Gauge {
     pub(crate) fn down(&self) {
         self.0.fetch_sub(1, Relaxed);
     }
+
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(i64::try_from(value).unwrap_or(i64::MAX), Relaxed);
+    }
 }
 
 /// Upper bounds of the commit's durations, in microseconds.
@@ -37,6 +41,7 @@ const BUCKETS: [u64; 8] = [100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 1_00
 pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) sessions: Gauge,
+    pub(crate) calls: Gauge,
     pub(crate) turned_away: Counter,
     pub(crate) frames_in: Counter,
     pub(crate) frames_out: Counter,
@@ -78,6 +83,7 @@ impl Metrics {
         let counter = |counter: &Counter| counter.0.load(Relaxed);
         one("connections", "gauge", "Open connections.", &self.connections.0.load(Relaxed));
         one("sessions", "gauge", "Devices connected.", &self.sessions.0.load(Relaxed));
+        one("calls_running", "gauge", "Calls that ring or go on.", &self.calls.0.load(Relaxed));
         one("inbox_steps", "gauge", "Steps that wait for the engine.", &inbox);
         one("turned_away_total", "counter", "Requests turned away for load.", &counter(&self.turned_away));
         one("frames_received_total", "counter", "Frames received.", &counter(&self.frames_in));

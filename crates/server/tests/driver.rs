@@ -123,8 +123,9 @@ async fn a_commit_that_failed_shows_nothing_and_changes_nothing() {
     let (server, hand) = told(config()).await;
     let mut alice = server.device("alice", "a1").await;
     let mut bob = server.device("bob", "b1").await;
-    hand.order(|orders| orders.commits = [CommitError::Failed(broken())].into());
+    hand.order(|orders| orders.commits = (0..8).map(|_| CommitError::Failed(broken())).collect());
     assert_eq!(alice.refused(send()).await, "unavailable");
+    hand.order(|orders| orders.commits.clear());
     assert!(bob.passed().iter().all(|frame| frame["type"] != "call"), "nothing shows of it");
     let sent = alice.ask(send()).await;
     bob.call(&sent["invitation_id"], "inviting").await;

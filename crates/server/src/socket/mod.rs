@@ -162,7 +162,8 @@ impl<'a> Session<'a> {
             let dead = self.heard + self.shared.config.ping.mul_f32(2.5);
             let wake = if self.opened { self.ping_at.min(dead) } else { opening };
             tokio::select! {
-                () = mailbox.rung() => {}
+                // In this order: who has said something that waits to be read isn't dead.
+                biased;
                 came = io.read(), if self.opened && self.undecided < UNDECIDED => {
                     self.heard = clock::instant();
                     match hear(came) {
@@ -171,6 +172,7 @@ impl<'a> Session<'a> {
                         Err(over) => return over,
                     }
                 }
+                () = mailbox.rung() => {}
                 () = sleep_until(wake.into()) => {
                     let now = clock::instant();
                     if !self.opened {
