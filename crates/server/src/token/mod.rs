@@ -1,5 +1,7 @@
 //! Tokens: who a connection speaks for, vouched for by the app's own back end.
 
+mod crypto;
+
 use crate::clock;
 use crate::config::Secret;
 use jsonwebtoken::errors::ErrorKind;
@@ -79,6 +81,7 @@ impl fmt::Debug for Verifier {
 impl Verifier {
     /// Takes the keys that tokens may be signed for: a secret (HS256), a public key in PEM (EdDSA), or both.
     pub fn new(secret: Option<&Secret>, public_key: Option<&[u8]>) -> Result<Self, BadKey> {
+        crypto::install();
         Ok(Self {
             secret: secret.map(|secret| DecodingKey::from_secret(secret.bytes())),
             public: public_key.map(|pem| DecodingKey::from_ed_pem(pem).map_err(|_| BadKey)).transpose()?,
@@ -162,6 +165,7 @@ fn said(kind: &ErrorKind) -> TokenError {
 /// and tests.
 pub fn sign(secret: &Secret, user: &UserId, name: &str, expires: Timestamp) -> Result<String, TokenError> {
     self::name(name)?;
+    crypto::install();
     let claims = Claims { sub: user.as_str().to_owned(), name: name.to_owned(), exp: expires.0 / 1000 };
     let key = EncodingKey::from_secret(secret.bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(|_| TokenError::Malformed)
@@ -171,11 +175,15 @@ pub fn sign(secret: &Secret, user: &UserId, name: &str, expires: Timestamp) -> R
 mod tests {
     use super::*;
 
+    const PUBLIC: &[u8] = b"-----BEGIN PUBLIC KEY-----\n\
+        MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----";
+
     fn secret() -> Secret {
         Secret::new(*b"0123456789abcdef0123456789abcdef")
     }
 
     fn signed(claims: &serde_json::Value) -> String {
+        crypto::install();
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(secret().bytes()))
             .unwrap()
     }
@@ -231,16 +239,30 @@ mod tests {
     fn the_key_decides_the_algorithm() {
         let none = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIiwibmFtZSI6IkEiLCJleHAiOjk5OTk5OTk5OTl9.";
         assert!(checked(none).is_err());
-        let pem = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----";
-        let eddsa = Verifier::new(None, Some(pem)).unwrap();
+        let eddsa = Verifier::new(None, Some(PUBLIC)).unwrap();
         let alice = UserId::new("alice").unwrap();
-        // The pair of RFC 8410, section 10.
-        let private = b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----";
-        let claims = Claims { sub: "alice".into(), name: "Alice".into(), exp: clock::wall().0 / 1000 + 60 };
-        let key = EncodingKey::from_ed_pem(private).unwrap();
-        let good = jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &key).unwrap();
-        assert_eq!(eddsa.check(&good).unwrap().user, alice);
-        let forged = sign(&Secret::new(*pem), &alice, "Alice", clock::wall() + Duration::from_secs(60)).unwrap();
+        let forged = sign(&Secret::new(PUBLIC), &alice, "Alice", clock::wall() + Duration::from_secs(60)).unwrap();
         assert_eq!(eddsa.check(&forged), Err(TokenError::Algorithm("EdDSA")));
+        assert!(Verifier::new(None, Some(b"no key")).is_err());
+    }
+
+    // Signed by OpenSSL (with the key pair of RFC 8410, section 10) and by Python's hmac, valid until 2100.
+    #[test]
+    fn tokens_that_others_signed_are_taken() {
+        const CLAIMS: &str = "eyJzdWIiOiAiYWxpY2UiLCAibmFtZSI6ICJBbGljZSIsICJleHAiOiA0MTAyNDQ0ODAwfQ";
+        let eddsa = format!(
+            "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.{CLAIMS}.\
+             EmzX5wFTfQ6Giulgo8owkhDcUkWLdZLLSY3edrfG5esNlnmyY_A7faYTuTfqcU8gAfaYFrvQx37ag433p5OdDg"
+        );
+        let hs256 =
+            format!("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.{CLAIMS}.jw9COfYEST_LWzLDHuIkfcBqrRHZNU-awvUCCsDVNgg");
+        let both = Verifier::new(Some(&secret()), Some(PUBLIC)).unwrap();
+        for token in [eddsa, hs256] {
+            assert_eq!(&*both.check(&token).unwrap().name, "Alice");
+            let changed = token.replace(".eyJz", ".eyJy");
+            assert!(both.check(&changed).is_err());
+            let (rest, last) = token.split_at(token.len() - 3);
+            assert_eq!(both.check(&format!("{rest}A{}", &last[1..])), Err(TokenError::Signature));
+        }
     }
 }
