@@ -3,7 +3,7 @@
 //! A step reads and changes a [`Txn`], an overlay: when it is refused, or finds that it needs more, the overlay is
 //! dropped, so that it has changed nothing by construction (K2).
 
-use crate::call::{Call, Command, Due, TurnRecord};
+use crate::call::{Call, Command, Due, ParticipantRecord, TurnRecord};
 use crate::id::{DeviceId, InvitationId, MissedId, SessionId, UserId};
 use crate::limits::Limits;
 use crate::line::{HistoryRecord, Line};
@@ -142,15 +142,25 @@ impl<'a> Txn<'a> {
         if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
     }
 
-    /// Asks for these lines, and for every call that their users have a part in.
-    pub(crate) fn need_standing(&self, users: impl IntoIterator<Item = UserId> + Clone) -> Result<(), Stop> {
-        self.need(users.clone().into_iter().map(Key::Line))?;
-        let calls: BTreeSet<_> = users
-            .into_iter()
-            .filter_map(|u| self.world.lines.get(&u))
-            .flat_map(|l| l.running.iter().copied())
-            .collect();
-        self.need(calls.into_iter().map(Key::Call))
+    /// Asks for these lines, for every call that their users have a part in, and for the lines that change if they
+    /// engage: of who rings them one-to-one, or missed a group that they leave. All that can be named is asked for at
+    /// once, so that each round goes one step further.
+    pub(crate) fn need_standing(&self, users: impl IntoIterator<Item = UserId>) -> Result<(), Stop> {
+        let mut keys = BTreeSet::new();
+        for user in users {
+            let running = self.world.lines.get(&user).map(|l| l.running.clone());
+            for id in running.into_iter().flatten() {
+                let call = self.world.calls.get(&id).and_then(Option::as_ref);
+                let touched = call.map(Call::record).into_iter().flat_map(|r| {
+                    let missed = |p: &&ParticipantRecord| !r.group || p.turns.iter().any(|t| t.missed.is_some());
+                    r.participants.iter().filter(missed).map(|p| Key::Line(p.person.id.clone()))
+                });
+                keys.extend(touched);
+                keys.insert(Key::Call(id));
+            }
+            keys.insert(Key::Line(user));
+        }
+        self.need(keys)
     }
 
     pub(crate) fn line(&self, user: &UserId) -> Result<&Line, Stop> {

@@ -255,12 +255,8 @@ impl Call {
                 self.touch(i);
                 self.update_alone(now, limits);
             }
-            TurnState::Accepted => {
-                if turn.answered.as_ref().is_none_or(|a| a.device != asked.device) {
-                    return Err(gone_by(turn.state));
-                }
-            }
-            TurnState::Left => {
+            // The repeat of the one that was taken (N2); any other is a second one (L3), of the same device too.
+            TurnState::Accepted | TurnState::Left => {
                 if turn.answered.as_ref() != Some(&asked) {
                     return Err(gone_by(turn.state));
                 }

@@ -10,8 +10,9 @@ use crate::time::Timestamp;
 use crate::world::{Change, Cx, Sessions, World};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// How often a step may find that it needs more (K2).
-const ROUNDS: usize = 4;
+/// How often a step may find that it needs more (K2). Four do for all but a dial-back from a second device while the
+/// first, gone, is in a group that ends with its going: its own call, the caller's, and everyone in either.
+const ROUNDS: usize = 6;
 
 /// A batch under way.
 #[derive(Debug)]
@@ -236,7 +237,8 @@ impl Engine {
                     batch.waiting.push_front(step);
                     batch.waiting.push_front(Step::Timeout(id));
                 }
-                Err(NotYet::Need(keys)) if batch.rounds < ROUNDS => {
+                // What the server owes waits for nobody, and each round leaves it less to load.
+                Err(NotYet::Need(keys)) if batch.rounds < ROUNDS || step.owed() => {
                     batch.rounds += 1;
                     batch.touched.extend(keys.iter().cloned());
                     batch.waiting.push_front(step);

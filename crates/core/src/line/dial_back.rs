@@ -20,7 +20,8 @@ pub(crate) fn dial_back(
         return Err(Refusal::new(Code::Internal, "not a dial-back").into());
     };
     check_ring(ring, txn.cx.limits)?;
-    txn.need_standing([by.user.clone()])?;
+    let caller = caller_of(txn, &by.user, *missed).ok().filter(|(_, group)| !group).map(|(caller, _)| caller);
+    txn.need_standing(caller.into_iter().chain([by.user.clone()]))?;
     if let Some(made) = txn.line(&by.user)?.remembered(&by.device, request) {
         return Ok(Reply::Made(made.clone()));
     }

@@ -28,7 +28,9 @@ pub(crate) fn settle(txn: &mut Txn<'_>) -> Result<(), Stop> {
                     turn_changed(txn, is, p, turn, before)?;
                 }
             }
-            offer(txn, was.as_ref(), is, &p.person.id)?;
+            if p.turns.iter().any(|t| t.missed.is_some()) {
+                offer(txn, was.as_ref(), is, &p.person.id)?;
+            }
         }
         if let (None | Some(None), Some((reason, _))) = (was.as_ref().map(|c| c.record().ended), is.record().ended) {
             txn.facts.push(Fact::Ended { invitation: is.id(), reason });

@@ -6,7 +6,7 @@ use ringback_core::call::{Leaving, TurnState};
 use ringback_core::refusal::Code;
 use ringback_core::step::{Ask, Claim, Output, Step};
 
-// spec: K2, G13: nothing resident, the same answers, in at most four rounds a step
+// spec: K2, G13: nothing resident, the same answers
 #[test]
 fn a_store_that_hides_everything_is_not_seen() {
     everywhere(|s| {
@@ -224,5 +224,26 @@ fn nothing_falls_between_a_hello_and_an_invitation() {
             assert_eq!(own, Some(TurnState::Inviting), "{hello_first}");
             assert_eq!(s.view(&known, id), None);
         }
+    }
+}
+
+// spec: K2, L6: who declined and has nothing to be told is not asked for: a group of any size ends in its rounds
+#[test]
+fn a_group_that_many_declined_ends_by_itself() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let a = s.hello("a");
+        let names: Vec<String> = (0..20).map(|n| format!("u{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let id = s.send(&a, &names);
+        for (n, name) in names.iter().enumerate() {
+            let by = s.hello(name);
+            s.reject(&by, id, n % 2 == 0);
+            s.gone(&by);
+        }
+        s.restart();
+        s.wait(61);
+        assert!(!s.row(id).running());
+        assert!(s.rounds <= 4, "{}", s.rounds);
     }
 }

@@ -4,6 +4,7 @@
 
 mod calls;
 mod engine;
+mod histories;
 mod lines;
 mod missed;
 mod people;

@@ -199,7 +199,7 @@ impl Server {
                 }
             }
         }
-        panic!("the engine never rests");
+        panic!("the engine never rests: {act:?}");
     }
 
     fn fails(&mut self, of: impl Fn(Trouble) -> bool) -> Option<Trouble> {
@@ -245,9 +245,9 @@ impl Server {
     fn shown(&mut self, to: SessionId, view: &CallView) {
         let (who, seen) = self.seen.get_mut(&to).expect("a session");
         let row = self.rows.calls.get(&view.invitation).expect("durable first");
-        let call = Call::from_record(row.clone()).unwrap();
-        assert!(call.knows(who), "L5, L13: {who} gets a view of {view:?}");
-        assert!(!view.own.is_empty());
+        let told = told(row, who);
+        assert!(!told.is_empty(), "L5, L13: {who} gets a view of {view:?}");
+        assert!(view.own.iter().all(|t| told.contains(&t.no)), "L13: {who} gets {:?}", view.own);
         let newer = |old: &CallView| old.revision < view.revision;
         if seen.calls.get(&view.invitation).is_none_or(newer) {
             seen.calls.insert(view.invitation, view.clone());
@@ -340,15 +340,15 @@ impl Server {
         hello.config.call_waiting = call_waiting;
         self.engine.submit(Step::Hello(Box::new(Hello { holds, claim, ..hello })));
         let out = self.run();
-        match self.reply(&by, out) {
+        match self.reply(&by, None, out) {
             Some(Ok(Reply::Welcome(welcome))) => (by, welcome),
             other => panic!("{other:?}"),
         }
     }
 
-    fn reply(&self, by: &Actor, out: Vec<Output>) -> Option<Answer> {
+    fn reply(&self, by: &Actor, of: Option<&RequestId>, out: Vec<Output>) -> Option<Answer> {
         out.into_iter().find_map(|o| match o {
-            Output::Reply { to, answer, .. } if to == by.session => Some(answer),
+            Output::Reply { to, request, answer } if to == by.session && request.as_ref() == of => Some(answer),
             _ => None,
         })
     }
@@ -388,7 +388,7 @@ impl Server {
     pub(crate) fn ask_as(&mut self, by: &Actor, request: &RequestId, ask: Ask) -> Answer {
         self.engine.submit(Step::Request { by: by.clone(), request: request.clone(), ask });
         let out = self.run();
-        self.reply(by, out).expect("an answer")
+        self.reply(by, Some(request), out).expect("an answer")
     }
 
     /// Asks for what is refused, and checks that it changed nothing (K2).
@@ -514,6 +514,17 @@ impl Server {
         let other = others.find(|o| o.person.id == user(who)).expect("listed");
         other.turns.last().unwrap().state
     }
+}
+
+/// The turns that a user was told of (L13): not hidden, or by do-not-disturb and over, or hidden after it rang.
+fn told(row: &CallRecord, who: &UserId) -> Vec<TurnNo> {
+    let mine = row.participants.iter().filter(|p| p.person.id == *who).flat_map(|p| &p.turns);
+    let told = mine.filter(|t| match t.hidden {
+        None | Some(Hidden::BlockedLater) => true,
+        Some(Hidden::DoNotDisturb) => t.state.ended(),
+        Some(Hidden::Blocked) => false,
+    });
+    told.map(|t| t.no).collect()
 }
 
 /// M1's column, from the turn alone.

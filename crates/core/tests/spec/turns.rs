@@ -303,6 +303,18 @@ fn repeats_change_nothing_more() {
     nothing_more(&call, 12, accept("c", "c-1", 1));
 }
 
+// spec: L3, N2: a second accept is refused, of the same device too; the first one's repeat is none
+#[test]
+fn a_second_accept_is_no_repeat() {
+    let mut call = one_to_one();
+    act(&mut call, 1, accept("b", "b-1", 1));
+    let second = Command::Accept { callee: user("b"), asked: asked("b-1", "second"), turn: 1 };
+    assert_eq!(refused(&call, 2, second.clone()), Code::AnsweredElsewhere);
+    act(&mut call, 3, leave("b", "b-1"));
+    assert_eq!(refused(&call, 4, second), Code::AnsweredElsewhere);
+    nothing_more(&call, 4, accept("b", "b-1", 1));
+}
+
 // spec: C9, C10, L5: who may invite into a running call
 #[test]
 fn inviting_in_a_call_goes_by_c9_and_c10() {
