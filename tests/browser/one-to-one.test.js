@@ -54,8 +54,7 @@ story("the button of the notification calls back, from a tab in the background",
   const alice = await stage.person("alice");
   const bob = await stage.person("bob");
   const desktop = /** @type {Desktop} */ (bob.desktop);
-  const front = await bob.profile.context.newPage();
-  await front.bringToFront();
+  await bob.background();
   await misses(alice, bob);
   const note = await desktop.shown({ title: "Missed Call" });
   assert.equal(note.body, "Alice Audio Call");

@@ -108,6 +108,19 @@ export class Person {
     return this.page.locator(`#log li[data-event="${event}"]`).count();
   }
 
+  /**
+   * Puts another tab in front. Playwright tells every page that it is seen, and Chromium then keeps it so; this takes
+   * that back first, for which there is no public way.
+   */
+  async background() {
+    const { delegate } = /** @type {any} */ (this.page)._connection.toImpl(this.page);
+    await delegate._mainFrameSession._client.send("Emulation.setFocusEmulationEnabled", { enabled: false });
+    const front = await this.profile.context.newPage();
+    await front.bringToFront();
+    const state = await this.page.evaluate(() => document.visibilityState);
+    if (state !== "hidden") throw new Error(`${this.name}'s page is ${state}, and not in the background`);
+  }
+
   async close() {
     await this.page.close();
   }
