@@ -1,7 +1,7 @@
 //! One batch: its steps decided in order, what it changed, and what leaves once that is durable.
 
 use super::decide::{NotYet, decide, unavailable};
-use super::{Act, Engine, random};
+use super::{Act, Engine, due_step, random};
 use crate::call::{Call, CallView};
 use crate::id::{InvitationId, UserId};
 use crate::line::{HistoryRecord, Line};
@@ -33,6 +33,8 @@ pub(super) struct Batch {
     sessions_before: BTreeMap<UserId, Option<Sessions>>,
     touched: BTreeSet<Key>,
     singly: bool,
+    /// Has something to be kept.
+    wrote: bool,
 }
 
 impl Batch {
@@ -52,7 +54,13 @@ impl Batch {
             lines_before: BTreeMap::new(),
             sessions_before: BTreeMap::new(),
             touched: BTreeSet::new(),
+            wrote: false,
         }
+    }
+
+    /// Whether it had something to be kept.
+    pub(super) fn wrote(&self) -> bool {
+        self.wrote
     }
 
     /// Whether it began with one step alone.
@@ -222,7 +230,9 @@ impl Engine {
                 return Act::Idle(self.timers.next());
             };
             let Some(step) = batch.waiting.pop_front() else {
-                return Act::Commit(batch.writes(&self.world));
+                let writes = batch.writes(&self.world);
+                batch.wrote = !writes.is_empty();
+                return Act::Commit(writes);
             };
             let cx = Cx { now: batch.now, limits: &self.limits, random: batch.random };
             match decide(&step, &self.world, cx) {
@@ -235,7 +245,7 @@ impl Engine {
                 }
                 Err(NotYet::Due(id)) => {
                     batch.waiting.push_front(step);
-                    batch.waiting.push_front(Step::Timeout(id));
+                    batch.waiting.push_front(due_step(id, self.outage));
                 }
                 // What the server owes waits for nobody, and each round leaves it less to load.
                 Err(NotYet::Need(keys)) if batch.rounds < ROUNDS || step.owed() => {

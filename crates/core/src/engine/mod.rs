@@ -66,6 +66,8 @@ pub struct Engine {
     /// Steps of a batch that failed, to be tried once more each by itself (G3).
     again: VecDeque<Step>,
     timers: Timers,
+    /// The store fails: until it keeps something again no grace runs out (L9).
+    outage: bool,
     batch: Option<Batch>,
 }
 
@@ -107,6 +109,7 @@ impl Engine {
             inbox: VecDeque::new(),
             again: VecDeque::new(),
             timers: Timers::default(),
+            outage: false,
             batch: None,
         }
     }
@@ -186,7 +189,8 @@ impl Engine {
         if let Some(step) = self.again.pop_front() {
             return VecDeque::from([step]);
         }
-        let mut steps: VecDeque<Step> = self.timers.due(now).into_iter().map(Step::Timeout).collect();
+        let due = self.timers.due(now).into_iter();
+        let mut steps: VecDeque<Step> = due.map(|id| due_step(id, self.outage)).collect();
         let room = BATCH - steps.len();
         steps.extend(self.inbox.drain(..room.min(self.inbox.len())));
         steps
@@ -216,6 +220,11 @@ impl Engine {
         let Some(batch) = self.batch.take() else {
             return Act::Idle(self.timers.next());
         };
+        if self.outage && batch.wrote() {
+            // The store is back: connections are taken again, and each grace counts from now.
+            self.outage = false;
+            self.inbox.extend(self.timers.by_call.keys().map(|id| Step::Restarted(*id)));
+        }
         let (outputs, facts, touched) = batch.release(&self.world);
         self.forget_idle(touched);
         Act::Release { outputs, facts }
@@ -233,17 +242,19 @@ impl Engine {
         let (calls, steps) = batch.undo(&mut self.world);
         let mut outputs = Vec::new();
         for step in steps {
-            if let Step::Timeout(id) = step {
-                self.timers.set(id, Some(again_at));
-            } else if !single {
+            if !single {
                 self.again.push_back(step);
+            } else if let Step::Timeout(id) | Step::Restarted(id) = step {
+                self.timers.set(id, Some(again_at));
             } else if let Some((by, request)) = step.asker() {
                 let (to, request) = (by.session, request.cloned());
                 outputs.push(Output::Reply { to, request, answer: Err(decide::unavailable()) });
-            } else if step.owed() {
+            } else {
+                // The end of a session.
                 self.inbox.push_back(step);
             }
         }
+        self.outage |= single;
         for id in &calls {
             self.timers.set(*id, Some(again_at));
         }
@@ -279,6 +290,11 @@ impl Engine {
             }
         }
     }
+}
+
+/// What a due call comes to: its time-outs, or while the store fails its graces anew first (L9).
+fn due_step(id: InvitationId, outage: bool) -> Step {
+    if outage { Step::Restarted(id) } else { Step::Timeout(id) }
 }
 
 /// 128 random bits (SplitMix64, seeded by the driver).

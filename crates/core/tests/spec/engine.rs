@@ -189,6 +189,54 @@ fn a_grace_begins_anew_after_a_restart() {
     }
 }
 
+// spec: L9: after an outage of the store the grace counts from when connections are taken again
+#[test]
+fn a_grace_begins_anew_after_an_outage() {
+    for keep in BOTH {
+        for comes_back in [false, true] {
+            let mut s = Server::new(keep);
+            let (a, b, c) = (s.hello("a"), s.hello("b"), s.hello("c"));
+            let id = s.send(&a, &["b"]);
+            s.accept(&b, id);
+            s.gone(&a);
+            s.wait(5);
+            s.trouble = vec![Trouble::Refuses; 1000];
+            s.wait(100);
+            assert_eq!(s.state(id, "a"), TurnState::Accepted, "{keep:?}");
+            s.trouble.clear();
+            s.ask(&c, call(&["x"])).unwrap();
+            s.wait(29);
+            if comes_back {
+                s.connect("a", "a-1", Some(Claim::Invitation(id)));
+            }
+            s.wait(3);
+            let expected = if comes_back { TurnState::Accepted } else { TurnState::Left };
+            assert_eq!(s.state(id, "a"), expected, "{keep:?}");
+        }
+    }
+}
+
+// spec: G3, L2: an outage stops no deadline for longer than itself
+#[test]
+fn a_deadline_outlives_an_outage() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let (a, b) = (s.hello("a"), s.hello("b"));
+        let ids = [s.send(&a, &["b"]), {
+            let c = s.hello("c");
+            s.send(&c, &["b"])
+        }];
+        s.wait(50);
+        s.trouble = vec![Trouble::Refuses; 1000];
+        s.wait(100);
+        s.trouble.clear();
+        s.wait(2);
+        assert!(ids.iter().all(|id| s.state(*id, "b") == TurnState::TimedOut), "{keep:?}");
+        assert_eq!(s.rows.missed.len(), 2);
+        drop(b);
+    }
+}
+
 // spec: G3, L9: someone's going that could not be written down is not forgotten
 #[test]
 fn a_loss_outlives_a_store_in_trouble() {

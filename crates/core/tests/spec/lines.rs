@@ -198,24 +198,25 @@ fn crossing_holds_over_do_not_disturb() {
     });
 }
 
-/// What `a` is sent, and what it is answered, through a script in which `b` does as told and says nothing more.
-fn what_a_gets(b_does: fn(&mut Server, &Actor), script: fn(&mut Server, &Actor)) -> Vec<Output> {
+/// What everybody else is sent and answered through a script of `a`'s in which `b` does as told and says nothing more.
+fn what_others_get(b_does: fn(&mut Server, &Actor), script: fn(&mut Server, &Actor)) -> Vec<Output> {
     let mut s = Server::new(ringback_core::engine::Keep::Running);
     let (a, b) = (s.hello("a"), s.hello("b"));
-    let (c, _) = (s.hello("c"), s.hello("d"));
-    let earlier = s.send(&b, &["a"]);
+    s.hello("c");
+    s.hello("d");
+    s.send(&b, &["a"]);
     s.wait(60);
-    let _ = (earlier, c);
     b_does(&mut s, &b);
     s.outputs.clear();
     script(&mut s, &a);
-    let to_a = |o: &Output| {
+    let b_too = |to: &SessionId| s.seen.get(to).is_some_and(|(who, _)| *who == user("b"));
+    let to_others = |o: &Output| {
         let (Output::Reply { to, .. } | Output::Call { to, .. } | Output::Missed { to, .. }) = o else {
             return false;
         };
-        *to == a.session
+        !b_too(to)
     };
-    s.outputs.into_iter().filter(to_a).collect()
+    std::mem::take(&mut s.outputs).into_iter().filter(to_others).collect()
 }
 
 /// As many steps in each, so that the ids made are the same: a request, and a session that goes.
@@ -280,10 +281,10 @@ fn who_is_blocked_cannot_tell_it_from_devices_that_are_off() {
         }),
     ];
     for (what, script) in scripts {
-        let off = what_a_gets(is_off, *script);
+        let off = what_others_get(is_off, *script);
         assert!(!off.is_empty());
-        assert_eq!(what_a_gets(blocks_a, *script), off, "blocked: {what}");
-        assert_eq!(what_a_gets(is_not_to_be_disturbed, *script), off, "do-not-disturb: {what}");
+        assert_eq!(what_others_get(blocks_a, *script), off, "blocked: {what}");
+        assert_eq!(what_others_get(is_not_to_be_disturbed, *script), off, "do-not-disturb: {what}");
     }
 }
 
@@ -329,6 +330,20 @@ fn a_block_while_it_rings_declines_to_oneself_alone() {
         s.wait(60);
         assert_eq!(s.sees(&a, id, "b"), TurnState::TimedOut);
         assert_eq!(s.missed(&b), []);
+    });
+}
+
+// spec: L13, V3, M1: unreachable comes before the block, and is no missed call for who blocked
+#[test]
+fn unreachable_comes_before_a_block() {
+    everywhere(|s| {
+        let (a, b) = (s.hello("a"), s.hello("b"));
+        s.twice(&b, Ask::Block(user("a")));
+        let mut send = sending(&["b"]);
+        send.invitees[0].unreachable = true;
+        let id = s.made(&a, Ask::Send(send));
+        assert_eq!(s.view(&a, id).unwrap().ended, Some(EndReason::Unreachable));
+        assert_eq!((s.missed(&b), s.view(&b, id)), (vec![], None));
     });
 }
 

@@ -246,6 +246,8 @@ impl Server {
         let (who, seen) = self.seen.get_mut(&to).expect("a session");
         let row = self.rows.calls.get(&view.invitation).expect("durable first");
         let told = told(row, who);
+        let newest = row.revision + row.participants.iter().map(|p| p.private).max().unwrap_or(0);
+        assert!(view.revision <= newest, "G2: durable before visible");
         assert!(!told.is_empty(), "L5, L13: {who} gets a view of {view:?}");
         assert!(view.own.iter().all(|t| told.contains(&t.no)), "L13: {who} gets {:?}", view.own);
         let newer = |old: &CallView| old.revision < view.revision;
