@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 
+import { app } from "./harness/app.js";
 import { story } from "./harness/stage.js";
 
 /** @typedef {import("./harness/desktop.js").Desktop} Desktop */
@@ -93,4 +94,44 @@ story("a tab that came later answers for the device once it is alone", async (st
   desktop.click(await desktop.shown({ title: "Missed Call" }));
   await alice.rings("Bob");
   assert.equal(await second.times("onIncomingMissedCallClicked"), 1);
+});
+
+// spec: L9, N2
+story("a request of one tab outlives the tab that carried it, and takes effect once", async (stage) => {
+  const { alice, first, second } = await gather(stage);
+  const server = stage.server?.program?.child;
+  // The server hears nothing for now, so that the request is on its way when the tab that sent it closes.
+  server?.kill("SIGSTOP");
+  await second.call(["alice"]);
+  await first.close();
+  await second.heard("onConnectionStateChanged", "reconnecting");
+  server?.kill("SIGCONT");
+  await alice.rings("Bob");
+  await alice.accept();
+  await second.sees("alice");
+  await alice.sees("bob");
+  assert.equal(await second.times("onOutgoingCallSent"), 1);
+  assert.equal(await alice.times("onIncomingCallReceived"), 1);
+});
+
+// spec: L9
+story("an app started anew has left the call, unless it takes it up again", async (stage) => {
+  await stage.serve();
+  const alice = await stage.person("alice");
+  const profile = await stage.profile();
+  const bob = await app(profile, "bob", `
+    const service = new CallInvitationService();
+    events.onIncomingCallReceived = () => service.accept();
+    service.init({ ...base, invitationEvents: events, takeUpCall: location.hash === "#again" });
+  `);
+  await alice.call(["bob"]);
+  await alice.sees("bob");
+  await bob.page.goto(`${bob.page.url()}#again`);
+  await bob.page.reload();
+  await bob.connected();
+  await alice.sees("bob");
+  await bob.page.goto(new URL("/healthz", bob.page.url()).href);
+  await bob.page.goto(new URL("/as/bob/", bob.page.url()).href);
+  await bob.connected();
+  await alice.heard("onCallEnded");
 });
