@@ -18,12 +18,13 @@
 //! A call: `running ─▶ ended(reason)`. One-to-one it ends when either leaves or its only turn ends unanswered; a group
 //! ends when the last one leaves, the initiator leaves with C1, or one has been alone for 60 s (L6, L7).
 
+mod change;
 mod command;
 mod record;
 mod timer;
 mod view;
 
-pub(crate) use command::not_found;
+pub(crate) use change::not_found;
 pub use command::{Begin, Command, NewTurn};
 pub use record::*;
 pub use timer::{Due, Timer};

@@ -75,19 +75,9 @@ pub(super) fn ring_up(
 ) -> Result<Made, Stop> {
     let own_blocks = &txn.line(&by.user)?.record.blocked;
     let group = invitees.iter().filter(|i| !own_blocks.contains(&i.user)).count() > 1;
-    let (mut turns, mut refused, mut first) = (Vec::new(), Vec::new(), None);
-    for invitee in invitees {
-        match fate(txn, &by.user, invitee, group)? {
-            Fate::Refused(refusal) => {
-                refused.push((invitee.user.clone(), refusal.code));
-                first.get_or_insert(refusal);
-            }
-            Fate::Cross(id) => return cross(txn, by, &begin, id, refused),
-            Fate::Turn { hidden, state, withdraw } => turns.push((invitee, hidden, state, withdraw)),
-        }
-    }
-    if let (true, Some(first)) = (turns.is_empty(), first) {
-        return Err(first.into());
+    let Sorted { turns, refused, crossing } = sort(txn, &by.user, None, invitees, group)?;
+    if let Some(id) = crossing {
+        return cross(txn, by, &begin, id, refused);
     }
     let (id, call_id) = (begin.id, begin.call_id.clone());
     txn.insert(Call::begin(begin, txn.cx.now));
@@ -133,28 +123,57 @@ pub(crate) fn invite(
     if known.len() - 1 + new > txn.cx.limits.invitees {
         return Err(too_many(txn.cx.limits.invitees).into());
     }
-    let (mut turns, mut refused, mut first) = (Vec::new(), Vec::new(), None);
-    for invitee in invitees {
-        let here = txn.call(id)?.last_turn(&invitee.user).is_some_and(|t| !t.state.ended());
-        let fate = if here { Fate::Refused(already_invited(id)) } else { fate(txn, &by.user, invitee, true)? };
-        match fate {
-            Fate::Refused(refusal) => {
-                refused.push((invitee.user.clone(), refusal.code));
-                first.get_or_insert(refusal);
-            }
-            Fate::Turn { hidden, state, withdraw } => turns.push((invitee, hidden, state, withdraw)),
-            // Only a one-to-one call is answered by crossing it.
-            Fate::Cross(_) => {}
-        }
-    }
-    if let (true, Some(first)) = (turns.is_empty(), first) {
-        return Err(first.into());
-    }
+    let Sorted { turns, refused, .. } = sort(txn, &by.user, Some(id), invitees, true)?;
     start_turns(txn, by, id, turns, ring)?;
     let made = Made::Invited { invitation: id, call_id, refused, crossed: false };
     let limits = *txn.cx.limits;
     txn.line_mut(&by.user)?.remember(&by.device, request, made.clone(), &limits);
     Ok(Reply::Made(made))
+}
+
+/// What becomes of all the invitees of one request.
+struct Sorted<'a> {
+    turns: Vec<(&'a Invitee, Option<Hidden>, TurnState, Option<InvitationId>)>,
+    /// Who could not be invited, and why: also those whose turn ends at once as unreachable (S7, V3).
+    refused: Vec<(UserId, Code)>,
+    /// The one-to-one call that this one answers instead.
+    crossing: Option<InvitationId>,
+}
+
+/// Decides each invitee; refused if every one is refused with an error, with the first one's code (S7).
+fn sort<'a>(
+    txn: &Txn<'_>,
+    by: &UserId,
+    call: Option<InvitationId>,
+    invitees: &'a [Invitee],
+    group: bool,
+) -> Result<Sorted<'a>, Stop> {
+    let mut sorted = Sorted { turns: Vec::new(), refused: Vec::new(), crossing: None };
+    let mut first = None;
+    for invitee in invitees {
+        let user = &invitee.user;
+        let here = match call {
+            Some(id) => txn.call(id)?.last_turn(user).filter(|t| !t.state.ended()).map(|_| already_invited(id)),
+            None => None,
+        };
+        match here.map_or_else(|| fate(txn, by, invitee, group), |refusal| Ok(Fate::Refused(refusal)))? {
+            Fate::Refused(refusal) => {
+                sorted.refused.push((user.clone(), refusal.code));
+                first.get_or_insert(refusal);
+            }
+            Fate::Cross(id) => sorted.crossing = Some(id),
+            Fate::Turn { hidden, state, withdraw } => {
+                if state == TurnState::Unreachable {
+                    sorted.refused.push((user.clone(), Code::IncompatibleMode));
+                }
+                sorted.turns.push((invitee, hidden, state, withdraw));
+            }
+        }
+    }
+    match first {
+        Some(first) if sorted.turns.is_empty() && sorted.crossing.is_none() => Err(first.into()),
+        _ => Ok(sorted),
+    }
 }
 
 fn start_turns(

@@ -442,7 +442,7 @@ fn bad_input_is_refused() {
     });
 }
 
-// spec: V3, M1: the caller is told at once who is unreachable; they have a missed call
+// spec: V3, M1, S7: the caller is told at once who is unreachable; they have a missed call
 #[test]
 fn an_unreachable_callee_is_told_of_at_once() {
     everywhere(|s| {
@@ -455,8 +455,11 @@ fn an_unreachable_callee_is_told_of_at_once() {
         assert_eq!(s.reasons(&b), [MissedReason::Unreachable]);
         s.leave(&a, id);
         send.invitees = vec![unreachable("b"), unreachable("c")];
-        let id = s.made(&a, Ask::Send(send));
+        let Ok(Reply::Made(Made::Invited { invitation: id, refused, .. })) = s.ask(&a, Ask::Send(send)) else {
+            panic!("a turn that is unreachable is a turn")
+        };
         assert_eq!(s.view(&a, id).unwrap().ended, Some(EndReason::Unreachable));
+        assert_eq!(refused, [(user("b"), Code::IncompatibleMode), (user("c"), Code::IncompatibleMode)]);
     });
 }
 
