@@ -80,6 +80,73 @@ fn a_frame_nested_without_end_is_refused() {
     assert!(matches!(read(&text), Err(Malformed::Frame(_))));
 }
 
+/// Every frame that comes of putting something odd in the place of one value.
+fn odd_ones(value: &Value) -> Vec<Value> {
+    let odd = [
+        Value::Null,
+        true.into(),
+        (-1).into(),
+        1.5.into(),
+        u64::MAX.into(),
+        "".into(),
+        "\u{0}".into(),
+        "\u{1F4DE}".repeat(200).into(),
+        serde_json::json!([]),
+        serde_json::json!({}),
+        serde_json::json!([[[{}]]]),
+    ];
+    let mut all = odd.to_vec();
+    match value {
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                all.extend(odd_ones(field).into_iter().map(|odd| {
+                    let mut changed = fields.clone();
+                    changed.insert(key.clone(), odd);
+                    Value::Object(changed)
+                }));
+            }
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate().take(2) {
+                all.extend(odd_ones(item).into_iter().map(|odd| {
+                    let mut changed = items.clone();
+                    changed[at] = odd;
+                    Value::Array(changed)
+                }));
+            }
+        }
+        _ => {}
+    }
+    all
+}
+
+// What is odd is refused or taken, and what is taken can be said again: nothing of it ends the process.
+#[test]
+fn whatever_comes_is_refused_or_means_the_same_again() {
+    let (mut taken, mut refused) = (0, 0);
+    for vector in vectors(include_str!("../vectors/client.json")) {
+        for odd in odd_ones(&vector["frame"]) {
+            match read(&odd.to_string()) {
+                Ok(frame) => {
+                    assert_eq!(read(&frame.encode(NOW)), Ok(frame), "{odd}");
+                    taken += 1;
+                }
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    let user = UserId::new("alice").unwrap();
+    for vector in vectors(include_str!("../vectors/server.json")) {
+        for odd in odd_ones(&vector["frame"]) {
+            if let Ok(frame) = ServerFrame::decode(&odd.to_string(), &user, NOW) {
+                assert_eq!(ServerFrame::decode(&frame.encode(NOW), &user, NOW).unwrap(), frame, "{odd}");
+                taken += 1;
+            }
+        }
+    }
+    assert!(taken > 300 && refused > 1000, "{taken} taken, {refused} refused");
+}
+
 #[test]
 fn a_token_never_prints() {
     let frame = read(r#"{"type":"update_token","id":"r","token":"secret-words"}"#).unwrap();

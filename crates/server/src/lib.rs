@@ -168,7 +168,12 @@ impl Drop for Server {
 
 fn open_development(data: &Path) -> Result<Development, StartError> {
     let open = || {
-        std::fs::create_dir_all(data)?;
+        // Before a store does it, perhaps: what lies here is its owner's alone.
+        let mut folder = std::fs::DirBuilder::new();
+        folder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.create(data)?;
         Development::open(data)
     };
     open().map_err(|source| StartError::Development { data: data.to_owned(), source })

@@ -4,12 +4,17 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too
 
 use ringback_server::config::Secret;
-use ringback_server::testing::{TestClient, TestServer, hello, token};
+use ringback_server::testing::{PATIENCE, TestClient, TestServer, hello, token};
 use ringback_server::{token, wall};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
+const UPGRADE: &str = "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                       Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Two who call each other, and a server that somebody else troubles.
@@ -99,6 +104,28 @@ async fn a_frame_that_is_no_text_closes_its_own_connection_alone() {
         mallory.bye().await
     };
     assert_eq!(street.during(case).await, "bad_request");
+}
+
+// spec: E (§10)
+#[tokio::test]
+async fn bytes_that_are_no_frame_close_their_own_connection_alone() {
+    let mut street = Street::new().await;
+    // Not masked, as a client's must be; not UTF-8, as a text must be; of no kind that there is; no WebSocket at all.
+    let nonsense: [&[u8]; 4] =
+        [b"\x81\x02{}", b"\x81\x82\0\0\0\0\xff\xff", b"\xbf\x80\0\0\0\0", b"GET / HTTP/1.1\r\n\r\n"];
+    for bytes in nonsense {
+        let address = street.server.address();
+        let case = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(UPGRADE.as_bytes()).await.unwrap();
+            stream.write_all(bytes).await.unwrap();
+            let mut answer = Vec::new();
+            timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+            String::from_utf8_lossy(&answer).into_owned()
+        };
+        let answer = street.during(case).await;
+        assert!(answer.starts_with("HTTP/1.1 101") && answer.contains("bad_request"), "{answer}");
+    }
 }
 
 // spec: E (§10)
