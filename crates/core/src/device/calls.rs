@@ -468,20 +468,25 @@ impl Session {
             self.out.push(Output::HideRing { invitation, turn });
         }
         for &(id, no) in due.iter().filter(|d| !self.rings.contains(d)) {
-            let Some(held) = self.calls.iter().find(|held| held.id == id) else { continue };
-            let (Some(view), Some(turn)) = (&held.view, held.turn(no)) else { continue };
-            let ringing = Ringing {
-                invitation: id,
-                turn: no,
-                call_id: view.call_id.clone(),
-                caller: self.person(&held.others, &turn.inviter),
-                call_type: view.call_type,
-                group: view.group,
-                deadline: turn.deadline,
-            };
-            self.out.push(Output::ShowRing(Box::new(ringing)));
+            if let Some(ringing) = self.ringing(id, no) {
+                self.out.push(Output::ShowRing(Box::new(ringing)));
+            }
         }
         self.rings = due;
+    }
+
+    pub(super) fn ringing(&self, id: InvitationId, no: TurnNo) -> Option<Ringing> {
+        let held = self.held(id)?;
+        let (view, turn) = (held.view.as_ref()?, held.turn(no)?);
+        Some(Ringing {
+            invitation: id,
+            turn: no,
+            call_id: view.call_id.clone(),
+            caller: self.person(&held.others, &turn.inviter),
+            call_type: view.call_type,
+            group: view.group,
+            deadline: turn.deadline,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::call::{CallType, CallView, EndReason, MissedReason, TurnState};
 use crate::id::{CallId, DeviceId, InvitationId, MissedId, Person, RequestId, TurnNo, UserId};
+use crate::line::MissedCall;
 use crate::refusal::{Code, Refusal};
 use crate::step::{CancelWhom, Claim, Details, MissedEntry, MissedView, Reply, Ring};
 use crate::time::Timestamp;
@@ -155,6 +156,18 @@ pub struct MissedRef {
     pub call_type: CallType,
     /// Whether it is a group's.
     pub group: bool,
+}
+
+impl From<&MissedCall> for MissedRef {
+    fn from(call: &MissedCall) -> Self {
+        Self {
+            id: call.id,
+            call_id: call.call_id.clone(),
+            caller: call.caller.clone(),
+            call_type: call.call_type,
+            group: call.group,
+        }
+    }
 }
 
 impl MissedRef {

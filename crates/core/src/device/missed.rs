@@ -53,14 +53,7 @@ impl Group {
 }
 
 fn missed_ref(entry: &MissedEntry) -> MissedRef {
-    let call = &entry.call;
-    MissedRef {
-        id: call.id,
-        call_id: call.call_id.clone(),
-        caller: call.caller.clone(),
-        call_type: call.call_type,
-        group: call.group,
-    }
+    MissedRef::from(&entry.call)
 }
 
 impl Session {
@@ -70,7 +63,6 @@ impl Session {
             return;
         }
         let old = self.missed.replace(view.clone());
-        let before = |id: MissedId| old.as_ref().is_some_and(|old| old.calls.iter().any(|e| e.call.id == id));
         let mut fresh = Vec::new();
         // Oldest first, as they happened.
         for entry in view.calls.iter().rev() {
@@ -96,9 +88,11 @@ impl Session {
             let event = Event::MissedCallsChanged { calls: view.calls.clone(), total: view.total };
             self.event(event, None);
         }
-        // spec: M4: what comes back after a dial-back that failed
-        let returned = view.calls.iter().filter(|e| e.call.returned && !before(e.call.id));
-        let back: Vec<Key> = returned.map(|e| missed_ref(e).key()).collect();
+        // spec: M4: what comes back after a dial-back that failed. Its click may have been handled and undone between
+        // two lists, so that only what is on show tells: `render` leaves alone what is.
+        let summed = |key: &Key| self.keep.summary.as_ref().is_some_and(|summary| summary.keys.contains(key));
+        let returned = view.calls.iter().filter(|e| e.call.returned).map(|e| missed_ref(e).key());
+        let back: Vec<Key> = returned.filter(|key| !summed(key)).collect();
         self.render(&fresh, &back);
     }
 

@@ -205,6 +205,11 @@ impl Session {
         self.keep.here.last().copied()
     }
 
+    /// What rings now, the longest first.
+    pub fn rings(&self) -> impl Iterator<Item = Ringing> {
+        self.rings.iter().filter_map(|&(id, no)| self.ringing(id, no))
+    }
+
     /// The unhandled missed calls, once the server has told them.
     pub fn missed(&self) -> Option<&MissedView> {
         self.missed.as_ref()
