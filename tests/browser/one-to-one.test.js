@@ -46,6 +46,9 @@ story("Bob's screen shows the missed call, he clicks it with his mouse, Alice an
   assert.deepEqual(note.actions, ["Call back"]);
   await screen.click();
   await meet(alice, bob);
+  const [sent, received] = [await alice.callID("onOutgoingCallSent"), await alice.callID("onIncomingCallReceived")];
+  assert.equal(received, sent, "the call back is of the call that was missed");
+  assert.deepEqual([await alice.times("onIncomingCallReceived"), await bob.times("onIncomingCallReceived")], [1, 1]);
 });
 
 // spec: M5, M6, D2, D4

@@ -121,6 +121,13 @@ export class Person {
     if (state !== "hidden") throw new Error(`${this.name}'s page is ${state}, and not in the background`);
   }
 
+  /** The first parameter of a callback in the page's log. @param {string} event */
+  async callID(event) {
+    await this.heard(event);
+    const shown = await this.page.locator(`#log li[data-event="${event}"]`).first().innerText();
+    return /\["([^"]+)"/.exec(shown)?.[1];
+  }
+
   async close() {
     await this.page.close();
   }
