@@ -20,6 +20,9 @@ pub(crate) fn run(settings: SettingArgs) -> Result<()> {
     runtime.block_on(serve(config))
 }
 
+/// How long after the first signal another is taken for its echo.
+const ECHO: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// RINGBACK_LOG, or `info`.
 fn log_level() -> Result<LevelFilter> {
     match std::env::var("RINGBACK_LOG") {
@@ -44,8 +47,19 @@ async fn serve(config: Config) -> Result<()> {
     }
     tokio::select! {
         stopped = server.stop() => Ok(stopped?),
-        () = signals.next() => bail!("stopped at once, as asked twice"),
+        () = asked_again(&mut signals) => bail!("stopped at once, as asked twice"),
     }
+}
+
+/// Waits for a signal that means it: who ends a process and then its group sends the first one twice.
+async fn asked_again(signals: &mut Signals) {
+    let echo = async {
+        loop {
+            signals.next().await
+        }
+    };
+    let _: Result<(), _> = tokio::time::timeout(ECHO, echo).await;
+    signals.next().await;
 }
 
 /// Says where it is, and in development mode where to begin.
