@@ -1,9 +1,8 @@
-//! A small client for tests: it speaks the wire by hand, keeps what it wasn't asked for, and never waits for ever.
-#![allow(dead_code)] // each test program uses a part of it
+//! A client that takes it calmly when the server is gone.
 
 use futures_util::{SinkExt, StreamExt};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use serde_json::{Value, json};
+use ringback_server::testing::hello;
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,70 +10,34 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-/// What the server under test takes tokens by (HS256).
-pub const SECRET: &str = "a secret for tests alone, of 32+ bytes";
 /// How long a test waits for anything before it fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The wall clock, in ms since 1970.
 #[allow(clippy::disallowed_methods)] // tokens are judged by the wall clock
-pub fn wall_ms() -> u64 {
+pub(crate) fn wall_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
-}
-
-/// A good token for a user, whose name is the id with a capital.
-pub fn token(user: &str) -> String {
-    let mut name = user.to_owned();
-    name[..1].make_ascii_uppercase();
-    let claims = json!({"sub": user, "name": name, "exp": wall_ms() / 1000 + 3600});
-    sign(&claims, SECRET)
-}
-
-/// A token that says anything, signed with any secret.
-pub fn sign(claims: &Value, secret: &str) -> String {
-    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
-}
-
-/// A device's hello: advanced, with everything at its default; `more` is put over it.
-pub fn hello(user: &str, device: &str, more: Value) -> Value {
-    let mut hello = json!({
-        "type": "hello", "protocol": 1, "token": token(user),
-        "device": {"id": device, "platform": "web", "sdk": "0.1.0"},
-        "config": {
-            "missed_call": {
-                "enabled": true, "enable_dial_back": true,
-                "reasons": ["no_answer", "cancelled", "busy", "do_not_disturb", "unreachable"],
-            },
-            "in_calling": {"can_inviting_in_calling": false, "only_initiator_can_invite": false},
-            "end_call_when_initiator_leave": false, "call_waiting": false,
-        },
-        "holds": [],
-    });
-    for (field, value) in more.as_object().into_iter().flatten() {
-        hello[field] = value.clone();
-    }
-    hello
 }
 
 /// The connection is closed; with the server's `bye`, if it said one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Gone(pub Option<Value>);
+pub(crate) struct Gone(pub(crate) Option<Value>);
 
 /// One connection.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     socket: WebSocketStream<TcpStream>,
     /// What came while something else was awaited.
     waiting: VecDeque<Value>,
     bye: Option<Value>,
     requests: u64,
     /// The frames of the handshake, from `welcome` to `synced`.
-    pub opening: Vec<Value>,
+    pub(crate) opening: Vec<Value>,
 }
 
 impl Client {
     /// Opens the WebSocket and says nothing yet.
-    pub async fn open(at: SocketAddr) -> Result<Self, Gone> {
+    pub(crate) async fn open(at: SocketAddr) -> Result<Self, Gone> {
         let stream = TcpStream::connect(at).await.map_err(|_| Gone(None))?;
         stream.set_nodelay(true).map_err(|_| Gone(None))?;
         let opened = tokio_tungstenite::client_async(format!("ws://{at}/ws"), stream);
@@ -84,9 +47,13 @@ impl Client {
     }
 
     /// Connects a device as a good one does, up to `synced`.
-    pub async fn connect(at: SocketAddr, user: &str, device: &str, more: Value) -> Result<Self, Gone> {
+    pub(crate) async fn connect(at: SocketAddr, user: &str, device: &str, more: Value) -> Result<Self, Gone> {
         let mut client = Self::open(at).await?;
-        client.say(&hello(user, device, more)).await?;
+        let mut hello = hello(user, device);
+        for (field, value) in more.as_object().into_iter().flatten() {
+            hello[field] = value.clone();
+        }
+        client.say(&hello).await?;
         loop {
             let frame = client.next().await?;
             let synced = frame["type"] == "synced";
@@ -98,18 +65,13 @@ impl Client {
     }
 
     /// Sends a frame.
-    pub async fn say(&mut self, frame: &Value) -> Result<(), Gone> {
-        self.say_text(&frame.to_string()).await
-    }
-
-    /// Sends any text.
-    pub async fn say_text(&mut self, text: &str) -> Result<(), Gone> {
-        let sent = self.socket.send(Message::text(text)).await;
+    pub(crate) async fn say(&mut self, frame: &Value) -> Result<(), Gone> {
+        let sent = self.socket.send(Message::text(frame.to_string())).await;
         sent.map_err(|_| Gone(self.bye.clone()))
     }
 
     /// The next frame, whatever it is.
-    pub async fn next(&mut self) -> Result<Value, Gone> {
+    pub(crate) async fn next(&mut self) -> Result<Value, Gone> {
         match self.waiting.pop_front() {
             Some(frame) => Ok(frame),
             None => tokio::time::timeout(PATIENCE, self.read()).await.expect("a frame comes in time"),
@@ -117,7 +79,7 @@ impl Client {
     }
 
     /// The next frame if one comes within `time`.
-    pub async fn next_within(&mut self, time: Duration) -> Result<Option<Value>, Gone> {
+    pub(crate) async fn next_within(&mut self, time: Duration) -> Result<Option<Value>, Gone> {
         match self.waiting.pop_front() {
             Some(frame) => Ok(Some(frame)),
             None => tokio::time::timeout(time, self.read()).await.map_or(Ok(None), |frame| frame.map(Some)),
@@ -125,7 +87,7 @@ impl Client {
     }
 
     /// Waits for the frame that `is` it; those before it stay for [`Client::next`].
-    pub async fn until(&mut self, what: &str, is: impl Fn(&Value) -> bool) -> Result<Value, Gone> {
+    pub(crate) async fn until(&mut self, what: &str, is: impl Fn(&Value) -> bool) -> Result<Value, Gone> {
         if let Some(at) = self.waiting.iter().position(&is) {
             return Ok(self.waiting.remove(at).unwrap());
         }
@@ -142,7 +104,7 @@ impl Client {
     }
 
     /// The next request's frame, with an id of its own.
-    pub fn ask(&mut self, kind: &str, fields: Value) -> Value {
+    pub(crate) fn ask(&mut self, kind: &str, fields: Value) -> Value {
         self.requests += 1;
         let mut frame = fields;
         frame["type"] = kind.into();
@@ -151,13 +113,13 @@ impl Client {
     }
 
     /// Asks for something and waits for its answer: `ok`, or `error`.
-    pub async fn request(&mut self, kind: &str, fields: Value) -> Result<Result<Value, Value>, Gone> {
+    pub(crate) async fn request(&mut self, kind: &str, fields: Value) -> Result<Result<Value, Value>, Gone> {
         let frame = self.ask(kind, fields);
         self.repeat(&frame).await
     }
 
     /// Sends a request's frame, for the first time or again, and waits for its answer.
-    pub async fn repeat(&mut self, frame: &Value) -> Result<Result<Value, Value>, Gone> {
+    pub(crate) async fn repeat(&mut self, frame: &Value) -> Result<Result<Value, Value>, Gone> {
         self.say(frame).await?;
         let answers = |reply: &Value| reply["type"] == "reply" && reply["id"] == frame["id"];
         let mut reply = self.until(&format!("the answer to {frame}"), answers).await?;
@@ -166,9 +128,6 @@ impl Client {
             _ => Ok(reply["ok"].take()),
         })
     }
-
-    /// Closes the connection as a vanished device does: without a word.
-    pub fn vanish(self) {}
 
     async fn read(&mut self) -> Result<Value, Gone> {
         loop {
