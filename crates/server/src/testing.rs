@@ -224,6 +224,20 @@ impl TestClient {
         self.until(fits).await
     }
 
+    /// The next frame, if one comes within `time`.
+    pub async fn next_within(&mut self, time: Duration) -> Option<Value> {
+        timeout(time, self.next()).await.unwrap_or(None)
+    }
+
+    /// How many bytes have come that nobody has read, even of a frame that isn't whole.
+    pub fn bytes_there(&self) -> usize {
+        match self.socket.get_ref().try_read(&mut [0; 1024]) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => 0,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     /// Goes away without a word, as when the network is lost.
     pub fn vanish(self) {}
 }

@@ -35,11 +35,14 @@ pub(super) struct Batch {
     singly: bool,
     /// Has something to be kept.
     wrote: bool,
+    last_try: bool,
 }
 
 impl Batch {
-    pub(super) fn new(now: Timestamp, random: u128, waiting: VecDeque<Step>) -> Self {
+    /// A batch of steps; `last_try` if they were in one that failed.
+    pub(super) fn new(now: Timestamp, random: u128, waiting: VecDeque<Step>, last_try: bool) -> Self {
         Self {
+            last_try,
             now,
             random,
             singly: waiting.len() == 1,
@@ -66,6 +69,11 @@ impl Batch {
     /// Whether it began with one step alone.
     pub(super) fn single(&self) -> bool {
         self.singly
+    }
+
+    /// Whether its step was in a batch that failed already.
+    pub(super) fn last_try(&self) -> bool {
+        self.last_try
     }
 
     pub(super) fn changed_calls(&self) -> impl Iterator<Item = (InvitationId, Option<&Call>)> {
@@ -136,7 +144,7 @@ impl Batch {
         writes
     }
 
-    /// Puts everything back as it was before the batch, and gives the calls that it changed and all its steps, decided
+    /// Puts everything back as it was before the batch, and gives the calls that it made or changed and all its steps, decided
     /// or not. What it changed is forgotten, to be loaded again; the connections stay as the sockets are.
     pub(super) fn undo(self, world: &mut World) -> (Vec<InvitationId>, Vec<Step>) {
         for key in self.touched {
@@ -155,7 +163,7 @@ impl Batch {
                 None => world.sessions.remove(&user),
             };
         }
-        let calls = self.calls_before.into_iter().filter(|(_, call)| call.is_some()).map(|(id, _)| id).collect();
+        let calls = self.calls_before.into_keys().collect();
         let mut steps = self.decided;
         steps.extend(self.waiting);
         (calls, steps)

@@ -176,19 +176,18 @@ impl Engine {
     /// Begins a batch, if there is something to do at `now`.
     pub fn run(&mut self, now: Timestamp) -> Act {
         if self.batch.is_none() {
-            let steps = self.gather(now);
+            let again = self.again.pop_front();
+            let last_try = again.is_some();
+            let steps = again.map_or_else(|| self.gather(now), |step| VecDeque::from([step]));
             if steps.is_empty() {
                 return Act::Idle(self.timers.next());
             }
-            self.batch = Some(Batch::new(now, random(&mut self.random), steps));
+            self.batch = Some(Batch::new(now, random(&mut self.random), steps, last_try));
         }
         self.advance()
     }
 
     fn gather(&mut self, now: Timestamp) -> VecDeque<Step> {
-        if let Some(step) = self.again.pop_front() {
-            return VecDeque::from([step]);
-        }
         let due = self.timers.due(now).into_iter();
         let mut steps: VecDeque<Step> = due.map(|id| due_step(id, self.outage)).collect();
         let room = BATCH - steps.len();
@@ -236,15 +235,18 @@ impl Engine {
         let Some(batch) = self.batch.take() else {
             return Act::Idle(self.timers.next());
         };
-        let single = batch.single();
+        let (single, last_try) = (batch.single(), batch.last_try());
         // Decided again a little later, from what the store knows by then.
         let again_at = if single { now + OWED_AGAIN } else { now };
         let (calls, steps) = batch.undo(&mut self.world);
         let mut outputs = Vec::new();
         for step in steps {
-            if !single {
+            if !single || (!last_try && step.asker().is_some()) {
                 self.again.push_back(step);
-            } else if let Step::Timeout(id) | Step::Restarted(id) = step {
+                continue;
+            }
+            self.outage = true;
+            if let Step::Timeout(id) | Step::Restarted(id) = step {
                 self.timers.set(id, Some(again_at));
             } else if let Some((by, request)) = step.asker() {
                 let (to, request) = (by.session, request.cloned());
@@ -254,7 +256,6 @@ impl Engine {
                 self.inbox.push_back(step);
             }
         }
-        self.outage |= single;
         for id in &calls {
             self.timers.set(*id, Some(again_at));
         }

@@ -49,10 +49,10 @@ fn a_commit_that_fails_leaves_nothing() {
             let mut s = Server::new(keep);
             let (a, b) = (s.hello("a"), s.hello("b"));
             let before = s.rows.clone();
-            s.trouble = vec![trouble];
+            s.trouble = vec![trouble; 2]; // tried once more (G3)
             if trouble == Trouble::CannotLoad && keep == ringback_core::engine::Keep::Running {
                 s.gone(&b); // so that there is something to load
-                s.trouble = vec![trouble];
+                s.trouble = vec![trouble; 2];
             }
             let request = s.next_request();
             let answer = s.ask_as(&a, &request, call(&["b"]));
@@ -100,8 +100,7 @@ fn a_commit_of_unknown_outcome_is_decided_again() {
         let (a, b) = (s.hello("a"), s.hello("b"));
         s.trouble = vec![Trouble::KeepsAndSaysNothing];
         let request = s.next_request();
-        let first = s.ask_as(&a, &request, call(&["b"]));
-        assert_eq!(first.map_err(|r| r.code), Err(Code::Unavailable));
+        s.ask_as(&a, &request, call(&["b"])).unwrap();
         s.ask_as(&a, &request, call(&["b"])).unwrap();
         assert_eq!(s.rows.calls.len(), 1, "N2: once");
         let id = *s.rows.calls.keys().next().unwrap();
