@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 /// What becomes of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     /// It is written.
     Open,
     /// It waits for another way.
@@ -29,7 +29,7 @@ pub enum Way {
 
 /// What a test holds of a [`Gated`] store.
 #[derive(Debug)]
-pub struct Gate {
+pub(crate) struct Gate {
     way: Mutex<(Way, Option<Way>)>,
     changed: Condvar,
     /// How many commits came since the way was last set.
@@ -38,7 +38,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             way: Mutex::new((Way::Open, None)),
             changed: Condvar::new(),
@@ -48,7 +48,7 @@ impl Gate {
     }
 
     /// Every commit goes this way from now on, one that is held as well.
-    pub fn set(&self, way: Way) {
+    pub(crate) fn set(&self, way: Way) {
         let mut now = self.way.lock().unwrap();
         *now = (way, None);
         self.arrived.send_replace(0);
@@ -56,19 +56,19 @@ impl Gate {
     }
 
     /// The next commit goes this way, those after it are written.
-    pub fn set_once(&self, way: Way) {
+    pub(crate) fn set_once(&self, way: Way) {
         *self.way.lock().unwrap() = (Way::Open, Some(way));
     }
 
     /// Waits until a commit has come to the gate since its way was set.
-    pub async fn arrives(&self) {
+    pub(crate) async fn arrives(&self) {
         let mut arrived = self.arrived.subscribe();
         let came = tokio::time::timeout(PATIENCE, arrived.wait_for(|count| *count > 0));
         came.await.expect("a commit comes to the gate").unwrap();
     }
 
     /// What is durable.
-    pub fn copy(&self) -> Memory {
+    pub(crate) fn copy(&self) -> Memory {
         self.kept.lock().unwrap().clone()
     }
 
@@ -83,10 +83,10 @@ impl Gate {
 }
 
 /// Memory behind a [`Gate`].
-pub struct Gated(Arc<Gate>);
+pub(crate) struct Gated(Arc<Gate>);
 
 impl Gated {
-    pub fn new(memory: Memory, gate: Arc<Gate>) -> Self {
+    pub(crate) fn new(memory: Memory, gate: Arc<Gate>) -> Self {
         *gate.kept.lock().unwrap() = memory;
         Self(gate)
     }
@@ -103,7 +103,7 @@ impl Store for Gated {
 
     fn commit(&mut self, writes: &Writes) -> Result<(), CommitError> {
         let way = self.0.pass();
-        let mut keep = || self.0.kept.lock().unwrap().commit(writes);
+        let keep = || self.0.kept.lock().unwrap().commit(writes);
         match way {
             Way::Open | Way::Held => keep(),
             Way::Fails => Err(CommitError::Failed(error())),

@@ -1,26 +1,18 @@
 //! The whole server, killed: SIGKILL at a random moment, twenty times over, under traffic. What was acknowledged rings
 //! on with the same deadline, or was missed, once.
 
-// A test may end where something can't go on; clippy.toml knows that of functions marked #[test] alone.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod client;
-mod server;
-mod stored;
-mod traffic;
-
-use client::{Client, PATIENCE, wall_ms};
+use crate::client::{Client, PATIENCE, wall_ms};
+use crate::server::Server;
+use crate::stored::Stored;
+use crate::traffic::{Caller, Numbers, Tally, callee, caller};
 use futures_util::future::join_all;
 use ringback_core::call::TurnState;
 use ringback_core::id::InvitationId;
 use serde_json::{Value, json};
-use server::Server;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
-use stored::Stored;
 use tempfile::TempDir;
-use traffic::{Caller, Numbers, Tally, callee, caller};
 
 const ROUNDS: usize = 20;
 /// Callers, each with a callee of their own: one call at a time each.

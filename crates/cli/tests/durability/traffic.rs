@@ -14,7 +14,8 @@ pub(crate) struct Numbers(u64);
 
 impl Numbers {
     pub(crate) fn new() -> Self {
-                let seed = std::env::var("RINGBACK_TEST_SEED").map_or_else(|_| crate::client::wall_ms(), |text| text.parse().unwrap());
+        let seed =
+            std::env::var("RINGBACK_TEST_SEED").map_or_else(|_| crate::client::wall_ms(), |text| text.parse().unwrap());
         println!("RINGBACK_TEST_SEED={seed}");
         Self(seed)
     }
@@ -150,7 +151,7 @@ impl Caller {
     async fn act(&mut self, client: &mut Client, numbers: &mut Numbers) -> Result<(), Gone> {
         if self.holds.is_none() {
             // Some run out soon, some while the server is down, most outlast it.
-            let timeout_ms = [1_000, 2_500, 60_000, 60_000, 600_000][numbers.below(5) as usize] + numbers.below(999);
+            let timeout_ms = [1_000, 2_500, 60_000, 60_000, 599_000][numbers.below(5) as usize] + numbers.below(999);
             let invitees = [format!("callee-{}", self.number)];
             let fields = json!({"invitees": invitees, "call_type": "voice", "timeout_ms": timeout_ms});
             let frame = client.ask("send", fields);
