@@ -1,4 +1,5 @@
 //! A store whose commits wait, fail or get lost, as a test says.
+#![allow(dead_code, clippy::expect_used)] // each test program uses a part of it
 
 use ringback_core::call::CallRecord;
 use ringback_core::id::UserId;
@@ -7,6 +8,7 @@ use ringback_core::time::Timestamp;
 use ringback_server::testing::PATIENCE;
 use ringback_store::{CommitError, HistoryPage, Memory, Store, StoreError};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use tokio::sync::watch;
 
@@ -35,6 +37,7 @@ pub(crate) struct Gate {
     /// How many commits came since the way was last set.
     arrived: watch::Sender<u64>,
     kept: Mutex<Memory>,
+    loads_fail: AtomicBool,
 }
 
 impl Gate {
@@ -44,6 +47,7 @@ impl Gate {
             changed: Condvar::new(),
             arrived: watch::Sender::new(0),
             kept: Mutex::default(),
+            loads_fail: AtomicBool::new(false),
         })
     }
 
@@ -65,6 +69,11 @@ impl Gate {
         let mut arrived = self.arrived.subscribe();
         let came = tokio::time::timeout(PATIENCE, arrived.wait_for(|count| *count > 0));
         came.await.expect("a commit comes to the gate").unwrap();
+    }
+
+    /// From now on nothing can be loaded.
+    pub(crate) fn fail_loads(&self) {
+        self.loads_fail.store(true, Ordering::SeqCst);
     }
 
     /// What is durable.
@@ -98,6 +107,9 @@ fn error() -> StoreError {
 
 impl Store for Gated {
     fn load(&mut self, keys: &[Key]) -> Result<Loaded, StoreError> {
+        if self.0.loads_fail.load(Ordering::SeqCst) {
+            return Err(error());
+        }
         self.0.kept.lock().unwrap().load(keys)
     }
 
