@@ -316,13 +316,17 @@ export class DeviceSession {
   /** The server said that this device is in this call. @param {string} id @param {boolean} again @param {Sent|null} sent */
   enter(id, again, sent) {
     const { here } = this.s.keep;
-    if (!here.includes(id)) here.push(id);
-    const held = this.heldOrNew(id);
-    held.sent = sent ?? held.sent;
+    const [first, held] = [!here.includes(id), this.heldOrNew(id)];
+    if (first) here.push(id);
+    if (sent && (first || !sent.dialed)) held.sent = sent; // D7: a repeated dial-back returns the call that it is in
+    if (held.next) return;
     // A repeat is answered without a view: the call may have ended meanwhile.
-    if (again && !held.view && !held.next) this.askOwn({ type: "fetch", invitation_id: id, offset: 0 });
+    if (again && !held.view) return this.askOwn({ type: "fetch", invitation_id: id, offset: 0 });
+    const { view, others, lacking, sent: owed } = held;
+    if (!view || !owed || owed.dialed || !owed.callees.every((user) => byId(others, user))) return;
+    this.sent(view, others, lacking, owed);
+    held.sent = null;
   }
-
   /** D6: what was taken after all is left as soon as a view shows it. @param {Request} request */
   giveUp({ id, frame, own, missed }) {
     if (!own) this.outcome(id, { error: { code: "unavailable", message: "the server hasn't answered in time" } });
@@ -512,7 +516,7 @@ export class DeviceSession {
     const quiet = !old && !sent;
     const last = view.own.at(-1);
     if (!last || !this.s.keep.here.includes(view.invitation_id)) return;
-    if (sent && (!sent.dialed || last.kind === "origin" || last.crossed)) this.sent(change, sent);
+    if (sent && (!sent.dialed || last.kind === "origin" || last.crossed)) this.sent(view, others, change.lacking, sent);
     // L10: the later request's device gets S7 and S8
     const crossed = last.crossed && last.kind === "invited" && this.on(last);
     if (crossed && pending(ownTurn(old, last.no)?.state ?? "ringing")) this.answered(change, this.person(others, last.inviter), "accepted");
@@ -537,8 +541,8 @@ export class DeviceSession {
     tell("onInvitationUserStateChanged", moved);
   }
 
-  /** S7. @param {Change} change @param {Sent} sent */
-  sent({ view, others, lacking }, sent) {
+  /** S7. @param {View} view @param {Other[]} others @param {boolean} lacking @param {Sent} sent */
+  sent(view, others, lacking, sent) {
     const callees = sent.callees.slice(0, LISTED).map((id) => this.person(others, id));
     const args = [view.call_id, this.s.me, view.call_type, callees, view.custom_data, sent.refused];
     this.event("onOutgoingCallSent", args, this.about(view, null, sent.callees.length, !lacking));

@@ -331,7 +331,7 @@ impl Session {
         let quiet = change.old.is_none() && sent.is_none();
         let Some(last) = view.own.last().filter(|_| self.keep.here.contains(&view.invitation)) else { return };
         if let Some(sent) = sent.filter(|s| !s.dialed || last.kind == TurnKind::Origin || last.crossed) {
-            self.sent(change, sent);
+            self.sent(view, &change.others, change.lacking, sent);
         }
         let newly = change.old.as_ref().and_then(|old| own(old, last.no)).is_none_or(|t| t.state.pending());
         if last.crossed && last.kind == TurnKind::Invited && on(last, &self.device) && newly {
@@ -379,11 +379,21 @@ impl Session {
         }
     }
 
+    /// S7 for whom the view that is held shows already: the reply to an `invite` came after it.
+    pub(super) fn told_already(&mut self, id: InvitationId) {
+        let Some(held) = self.calls.iter_mut().find(|held| held.id == id) else { return };
+        let Some(view) = held.view.clone() else { return };
+        let (others, lacking) = (held.others.clone(), held.lacking);
+        let shown = |id: &UserId| others.iter().any(|o| o.person.id == *id);
+        if let Some(sent) = held.sent.take_if(|s| !s.dialed && s.callees.iter().all(shown)) {
+            self.sent(&view, &others, lacking, sent);
+        }
+    }
+
     /// S7
-    fn sent(&mut self, change: &Change, sent: Sent) {
-        let view = &change.view;
-        let callees = sent.callees.iter().take(LISTED).map(|id| self.person(&change.others, id)).collect();
-        let about = about(view, None, sent.callees.len(), !change.lacking);
+    fn sent(&mut self, view: &CallView, others: &[Other], lacking: bool, sent: Sent) {
+        let callees = sent.callees.iter().take(LISTED).map(|id| self.person(others, id)).collect();
+        let about = about(view, None, sent.callees.len(), !lacking);
         let event = Event::OutgoingCallSent {
             call_id: view.call_id.clone(),
             caller: self.me.clone(),

@@ -215,13 +215,19 @@ impl Session {
 
     /// The server said that this device is in this call.
     fn enter(&mut self, invitation: InvitationId, again: bool, sent: Option<Sent>) {
-        if !self.keep.here.contains(&invitation) {
+        let first = !self.keep.here.contains(&invitation);
+        if first {
             self.keep.here.push(invitation);
         }
         let held = self.held_or_new(invitation);
-        held.sent = sent.or(held.sent.take());
-        let unseen = held.view.is_none() && held.next.is_none();
-        if again && unseen {
+        // spec: D7: a repeated dial-back returns the call that it is in
+        held.sent = sent.filter(|s| first || !s.dialed).or(held.sent.take());
+        if held.next.is_some() {
+            return;
+        }
+        if held.view.is_some() {
+            self.told_already(invitation);
+        } else if again {
             // A repeat is answered without a view: the call may have ended meanwhile.
             self.ask_own(Ask::Fetch { invitation, offset: 0 });
         }
