@@ -323,7 +323,7 @@ export class DeviceSession {
     // A repeat is answered without a view: the call may have ended meanwhile.
     if (again && !held.view) return this.askOwn({ type: "fetch", invitation_id: id, offset: 0 });
     const { view, others, lacking, sent: owed } = held;
-    if (!view || !owed || owed.dialed || !owed.callees.every((user) => byId(others, user))) return;
+    if (first || !view || !owed || owed.dialed || !owed.callees.every((user) => byId(others, user))) return;
     this.sent(view, others, lacking, owed);
     held.sent = null;
   }
@@ -614,20 +614,12 @@ export class DeviceSession {
       fresh.push(entry);
       if (told == null) this.missedOne(entry);
     }
-<<<<<<< HEAD
     const { calls, total } = view;
     if (total > calls.length) s.keep.floor = Math.max(s.keep.floor, ...calls.map((e) => e.missed_at));
     if (old?.total !== total || !equal(old.calls, calls)) this.event("onMissedCallsChanged", [calls, total]);
-    const returned = calls.filter((e) => e.returned && !old?.calls.some((o) => same(o, e)));
-    this.render(fresh, returned.map((e) => keyOf(refOf(e)))); // M4: what comes back after a dial-back that failed
-=======
-    if (view.total > view.calls.length) s.keep.floor = Math.max(s.keep.floor, ...view.calls.map((/** @type {any} */ e) => e.missed_at));
-    if (!old || old.total !== view.total || !equal(old.calls, view.calls)) this.event('onMissedCallsChanged', [view.calls, view.total]);
-    // M4: what comes back after a dial-back that failed. Its click may have been handled and undone between two lists, so
-    // that only what is on show tells: `render` leaves alone what is.
-    const returned = view.calls.filter((/** @type {any} */ e) => e.returned).map((/** @type {any} */ e) => keyOf(refOf(e)));
-    this.render(fresh, returned.filter((/** @type {string} */ key) => !s.keep.summary?.keys.includes(key)));
->>>>>>> f698310 (Client: the Rust SDK on the device's machine)
+    // M4: a failed dial-back's comes back. Its click may have come and gone between two lists: `render` looks at what shows.
+    const returned = calls.filter((e) => e.returned).map((e) => keyOf(refOf(e)));
+    this.render(fresh, returned.filter((key) => !s.keep.summary?.keys.includes(key)));
   }
 
   /** Gives S1 or S5 for what this device wasn't told of by a view (S14, M1). @param {MissedEntry} entry */
@@ -652,8 +644,7 @@ export class DeviceSession {
     known.push({ ...id, listed });
   }
 
-  /** Brings what is on show in line with what is listed; `fresh` pops up, `back` comes back silently.
-   * @param {TurnId[]} fresh @param {string[]} back */
+  /** Shows what is listed; `fresh` pops up, `back` comes back silently. @param {TurnId[]} fresh @param {string[]} back */
   render(fresh, back) {
     const { keep, missed, config } = this.s;
     if (!missed || !config) return;

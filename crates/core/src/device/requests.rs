@@ -225,9 +225,9 @@ impl Session {
         if held.next.is_some() {
             return;
         }
-        if held.view.is_some() {
+        if held.view.is_some() && !first {
             self.told_already(invitation);
-        } else if again {
+        } else if held.view.is_none() && again {
             // A repeat is answered without a view: the call may have ended meanwhile.
             self.ask_own(Ask::Fetch { invitation, offset: 0 });
         }
