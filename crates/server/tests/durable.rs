@@ -59,7 +59,7 @@ fn rings(frame: &Value) -> bool {
     frame["type"] == "call" && frame["own"][0]["state"] == "inviting"
 }
 
-// spec: N2, G2 of the design
+// spec: N2; design: G2
 #[tokio::test]
 async fn while_a_commit_is_held_back_no_byte_leaves_any_socket() {
     let stage = Stage::new().await;
@@ -92,7 +92,7 @@ async fn while_a_commit_is_held_back_no_byte_leaves_any_socket() {
     assert_eq!(stage.kept(), (1, 0));
 }
 
-// spec: N2, G3 of the design
+// spec: N2; design: G3
 #[tokio::test]
 async fn of_a_commit_that_failed_nothing_shows() {
     let stage = Stage::new().await;
@@ -137,7 +137,7 @@ async fn a_call_missed_while_the_store_fails_is_told_once_it_is_kept() {
     assert_eq!(stage.kept(), (0, 1));
 }
 
-// spec: N2, G3 of the design
+// spec: N2; design: G3
 #[tokio::test]
 async fn a_commit_of_unknown_outcome_is_decided_again_and_takes_effect_once() {
     for way in [Way::KeptAndUnknown, Way::LostAndUnknown] {
@@ -151,7 +151,7 @@ async fn a_commit_of_unknown_outcome_is_decided_again_and_takes_effect_once() {
     }
 }
 
-// spec: N2, G3 of the design
+// spec: N2; design: G3
 #[tokio::test]
 async fn a_disk_that_confirms_nothing_ends_the_server_without_a_word() {
     let mut stage = Stage::new().await;

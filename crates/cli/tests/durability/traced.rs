@@ -33,7 +33,7 @@ async fn trace() -> Vec<String> {
     String::from_utf8_lossy(&trace).lines().map(str::to_owned).collect()
 }
 
-// spec: N2, G2 of the design
+// spec: N2; design: G2
 #[tokio::test]
 async fn the_log_is_synced_before_anything_is_written_to_a_socket() {
     let trace = trace().await;

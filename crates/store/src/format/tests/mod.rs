@@ -27,7 +27,7 @@ fn reads<R: Stored + PartialEq + Debug>(kind: &str, expected: &[R]) {
     }
 }
 
-// spec: G12 of the design
+// design: G12
 #[test]
 fn the_fixture_of_format_1_reads_as_what_it_was() {
     reads("calls", &expected::calls());
