@@ -1,6 +1,6 @@
 //! The SDK and the demo, built into the binary.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
@@ -22,7 +22,14 @@ pub(super) fn serve(tree: Tree, path: &str) -> Response {
     };
     // Sorted when they were built in; a path that leads out of the folder is just not among them.
     match files.binary_search_by_key(&path, |(name, _)| name) {
-        Ok(at) => ([(header::CONTENT_TYPE, content_type(path))], files[at].1).into_response(),
+        Ok(at) => {
+            let mut response = ([(header::CONTENT_TYPE, content_type(path))], files[at].1).into_response();
+            if matches!(tree, Tree::Web) {
+                // An app that lives at another origin imports the SDK from here: it is public, and takes no cookie.
+                response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            }
+            response
+        }
         Err(_) => (StatusCode::NOT_FOUND, "There is no such file.\n").into_response(),
     }
 }
@@ -52,6 +59,9 @@ mod tests {
     fn files_are_found_by_their_path_alone() {
         assert!(WEB.is_sorted_by_key(|(name, _)| *name) && DEMO.is_sorted_by_key(|(name, _)| *name));
         assert_eq!(serve(Tree::Web, "../Cargo.toml").status(), StatusCode::NOT_FOUND);
-        assert_eq!(serve(Tree::Demo, "index.html").status(), StatusCode::OK);
+        let page = serve(Tree::Demo, "index.html");
+        assert_eq!(page.status(), StatusCode::OK);
+        assert!(!page.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), "the demo is for its own origin");
+        assert!(serve(Tree::Web, "device.js").headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
     }
 }

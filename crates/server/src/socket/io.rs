@@ -106,7 +106,8 @@ impl Io {
             let raw = self.stream.get_mut();
             let _ = raw.shutdown().await;
             let mut rest = raw.take(DRAINED as u64);
-            let mut scratch = [0; 1024];
+            // Not an array: that would be part of every session's task for as long as it lives.
+            let mut scratch = vec![0; 1024];
             while matches!(rest.read(&mut scratch).await, Ok(1..)) {}
         };
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
