@@ -3,7 +3,7 @@
 use crate::people::{at, user};
 use crate::server::*;
 use ringback_core::call::{EndReason, Leaving, MissedReason, TurnState};
-use ringback_core::line::Made;
+use ringback_core::line::{Direction, Made, Outcome};
 use ringback_core::refusal::Code;
 use ringback_core::step::{Ask, CancelWhom, Claim, Invitee, Reply};
 use std::time::Duration;
@@ -127,7 +127,7 @@ fn a_late_accept_joins_only_where_a_join_may() {
         let again = s.send(&a, &["b", "c"]);
         s.wait(60);
         s.twice(&a, more(again, &["b"]));
-        s.cancel(&a, again, "b");
+        s.reject(&b, again, false);
         let late = Ask::Accept { invitation: again, turn: 1 };
         assert_eq!(s.refused(&b, late), Code::InvitationExpired, "N2: for an earlier one changes nothing");
     });
@@ -479,5 +479,65 @@ fn a_hello_brings_back_what_the_device_holds() {
         assert!(calls.contains(&(over, TurnState::TimedOut)));
         assert!(calls.contains(&(runs, TurnState::Inviting)));
         assert_eq!(welcome.gone, [foreign]);
+    });
+}
+
+// spec: §10: 20 sessions a user, the oldest gives way; 32 devices, the one longest unseen is forgotten
+#[test]
+fn sessions_and_devices_are_bounded() {
+    everywhere(|s| {
+        let first = s.hello("b");
+        let others: Vec<_> = (2..=20).map(|n| s.connect("b", &format!("b-{n}"), None)).collect();
+        assert!(!s.seen[&first.session].1.replaced);
+        let (_, welcome) = s.welcome("b", "b-21", None, vec![], false);
+        assert_eq!(welcome.replaced, [first.session]);
+        let a = s.hello("a");
+        let id = s.send(&a, &["b"]);
+        assert_eq!((s.view(&first, id).is_some(), s.view(&others[0], id).is_some()), (false, true));
+        s.gone(&first);
+        for by in &others {
+            s.gone(by);
+        }
+        for n in 22..=40 {
+            s.wait(1);
+            let by = s.connect("b", &format!("b-{n}"), None);
+            s.gone(&by);
+        }
+        assert_eq!(s.rows.lines[&user("b")].devices.len(), 32);
+    });
+}
+
+// spec: §3 (history), M1, L13: a line for each turn that ended, on either side; none for who blocked
+#[test]
+fn history_tells_each_turn_once() {
+    everywhere(|s| {
+        let (a, b, c) = (s.hello("a"), s.hello("b"), s.hello("c"));
+        let answered = s.send(&a, &["b"]);
+        s.accept(&b, answered);
+        s.leave(&a, answered);
+        let declined = s.send(&a, &["b"]);
+        s.reject(&b, declined, false);
+        let missed = s.send(&a, &["b"]);
+        s.wait(60);
+        s.twice(&b, Ask::Block(user("c")));
+        let blocked = s.send(&c, &["b"]);
+        s.wait(60);
+        let of = |who: &str, id| {
+            let mine = s.rows.history.iter().filter(|h| h.user == user(who) && h.id.invitation == id);
+            mine.map(|h| (h.direction, h.outcome)).collect::<Vec<_>>()
+        };
+        let (out, inc) = (Direction::Outgoing, Direction::Incoming);
+        assert_eq!(
+            (of("a", answered), of("b", answered)),
+            (vec![(out, Outcome::Answered)], vec![(inc, Outcome::Answered)])
+        );
+        assert_eq!(
+            (of("a", declined), of("b", declined)),
+            (vec![(out, Outcome::Declined)], vec![(inc, Outcome::Declined)])
+        );
+        assert_eq!(of("a", missed), [(out, Outcome::Unanswered(EndReason::TimedOut))]);
+        assert_eq!(of("b", missed), [(inc, Outcome::Missed(MissedReason::NoAnswer))]);
+        assert_eq!(of("c", blocked), [(out, Outcome::Unanswered(EndReason::TimedOut))]);
+        assert_eq!(of("b", blocked), []);
     });
 }
