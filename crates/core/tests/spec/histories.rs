@@ -10,7 +10,7 @@ use ringback_core::id::{InvitationId, MissedId, RequestId, UserId};
 use ringback_core::limits::Limits;
 use ringback_core::line::{DoNotDisturb, Made};
 use ringback_core::refusal::Code;
-use ringback_core::step::{Actor, Answer, Ask, CancelWhom, Claim, Output, Reply, Step};
+use ringback_core::step::{Actor, Answer, Ask, CancelWhom, Claim, Reply, Step};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -539,8 +539,6 @@ fn until_it_is_taken(s: &mut Server, by: &Actor, ask: &Ask) {
         if answer.map_err(|r| r.code) != Err(Code::Unavailable) {
             return;
         }
-        assert!(!s.outputs.iter().rev().take(1).any(|o| matches!(o, Output::Call { .. })), "G2: nothing shows");
-        s.outputs.clear();
     }
     panic!("unavailable for good: {ask:?}");
 }

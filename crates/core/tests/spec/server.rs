@@ -109,6 +109,7 @@ pub(crate) struct Server {
     keep: Keep,
     sessions: u64,
     requests: u64,
+    restarts: u128,
     /// The most often that one run asked the store.
     pub(crate) rounds: usize,
     outcomes: BTreeMap<(InvitationId, UserId, TurnNo), TurnState>,
@@ -146,6 +147,7 @@ impl Server {
             keep,
             sessions: 0,
             requests: 0,
+            restarts: 0,
             rounds: 0,
             outcomes: BTreeMap::new(),
         }
@@ -153,7 +155,9 @@ impl Server {
 
     /// The process dies and another takes over the store.
     pub(crate) fn restart(&mut self) {
-        self.engine = Engine::new(self.limits, 8).keeping(self.keep);
+        // No two of them make the same ids.
+        self.restarts += 1;
+        self.engine = Engine::new(self.limits, 7 + self.restarts).keeping(self.keep);
         self.seen.clear();
         let running = self.rows.calls.values().filter(|c| c.running());
         self.engine.start(running.cloned().collect());
