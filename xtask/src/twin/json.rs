@@ -91,12 +91,35 @@ fn act(ask: &Ask) -> Value {
     }
 }
 
+/// What a callee, or who may cancel, asks of a turn.
+fn answer(ask: &Ask) -> Value {
+    match ask {
+        Ask::Accept { invitation, turn } => {
+            json!({ "type": "accept", "invitation_id": invitation.to_string(), "turn": turn })
+        }
+        Ask::Reject { invitation, turn, busy } => {
+            json!({ "type": "reject", "invitation_id": invitation.to_string(), "turn": turn, "busy": busy })
+        }
+        Ask::Cancel { invitation, whom } => {
+            let (mut seen, mut callee, mut of) = (None, None, None);
+            match whom {
+                None => {}
+                Some(CancelWhom::All { seen: revision }) => seen = Some(*revision),
+                Some(CancelWhom::Turn { callee: user, turn }) => (callee, of) = (Some(user.as_str()), Some(*turn)),
+            }
+            let invitation = invitation.to_string();
+            json!({ "type": "cancel", "invitation_id": invitation, "seen": seen, "callee": callee, "turn": of })
+        }
+        _ => Value::Null,
+    }
+}
+
 /// A request as it stands on the wire, without its `id`.
 fn request(ask: &Ask) -> Value {
     let named =
         |kind: &str, invitation: &dyn ToString| json!({ "type": kind, "invitation_id": invitation.to_string() });
     let turned = |kind: &str, id: &MissedId| json!({ "type": kind, "invitation_id": id.invitation.to_string(), "turn": id.turn });
-    let mut frame = match ask {
+    dense(match ask {
         Ask::Send { invitees, call_type, custom_data, call_id, ring } => with_ring(
             json!({
                 "type": "send",
@@ -113,29 +136,7 @@ fn request(ask: &Ask) -> Value {
             with_ring(frame, ring)
         }
         Ask::Ringing { invitation, turn } => turned("ringing", &MissedId { invitation: *invitation, turn: *turn }),
-        Ask::Accept { invitation, turn } => {
-            let mut frame = named("accept", invitation);
-            frame["turn"] = json!(turn);
-            frame
-        }
-        Ask::Reject { invitation, turn, busy } => {
-            let mut frame = named("reject", invitation);
-            frame["turn"] = json!(turn);
-            frame["busy"] = json!(busy);
-            frame
-        }
-        Ask::Cancel { invitation, whom } => {
-            let mut frame = named("cancel", invitation);
-            match whom {
-                None => {}
-                Some(CancelWhom::All { seen }) => frame["seen"] = json!(seen),
-                Some(CancelWhom::Turn { callee, turn }) => {
-                    frame["callee"] = json!(callee.as_str());
-                    frame["turn"] = json!(turn);
-                }
-            }
-            frame
-        }
+        Ask::Accept { .. } | Ask::Reject { .. } | Ask::Cancel { .. } => answer(ask),
         Ask::Join { invitation } => named("join", invitation),
         Ask::Leave { invitation } => named("leave", invitation),
         Ask::End { invitation } => named("end", invitation),
@@ -167,9 +168,7 @@ fn request(ask: &Ask) -> Value {
         Ask::History { before, limit } => json!({ "type": "history", "before": before, "limit": limit }),
         Ask::UpdateToken(token) => json!({ "type": "update_token", "token": &*token.0 }),
         Ask::Uninit => json!({ "type": "uninit" }),
-    };
-    frame = dense(frame);
-    frame
+    })
 }
 
 fn with_ring(mut frame: Value, ring: &Ring) -> Value {

@@ -291,7 +291,7 @@ impl Server {
 
     fn count(&mut self) {
         self.revision += 1;
-        let keys: Vec<_> = self.missed.iter().map(|e| missed_ref(&e.call).key()).collect();
+        let keys: Vec<_> = self.missed.iter().map(|e| MissedRef::from(&e.call).key()).collect();
         for (entry, key) in self.missed.iter_mut().zip(&keys) {
             entry.of = keys.iter().filter(|k| *k == key).count();
         }
@@ -358,7 +358,7 @@ impl Server {
             }
             4 | 5 if !self.missed.is_empty() => {
                 let at = self.rng.usize(..self.missed.len());
-                let key = missed_ref(&self.missed[at].call).key();
+                let key = MissedRef::from(&self.missed[at].call).key();
                 self.handle(&key);
             }
             6 if !self.missed.is_empty() => {
@@ -374,7 +374,7 @@ impl Server {
     }
 
     fn handle(&mut self, key: &ringback_core::device::Key) {
-        self.missed.retain(|e| missed_ref(&e.call).key() != *key);
+        self.missed.retain(|e| MissedRef::from(&e.call).key() != *key);
         self.count();
     }
 
@@ -388,7 +388,7 @@ impl Server {
             let caller = someone(rng);
             self.miss_one(&caller, Timestamp(1_790_000_000_000));
         }
-        missed_ref(&self.missed[rng.usize(..self.missed.len().min(4))].call)
+        MissedRef::from(&self.missed[rng.usize(..self.missed.len().min(4))].call)
     }
 
     /// A view as it was, or of nobody.
@@ -577,16 +577,6 @@ impl Server {
                 (called(&self.calls[at], device()), Some(listed(&self.calls[at], now)))
             }
         }
-    }
-}
-
-fn missed_ref(call: &MissedCall) -> MissedRef {
-    MissedRef {
-        id: call.id,
-        call_id: call.call_id.clone(),
-        caller: call.caller.clone(),
-        call_type: call.call_type,
-        group: call.group,
     }
 }
 

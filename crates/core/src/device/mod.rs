@@ -35,7 +35,6 @@ mod requests;
 mod tests;
 
 pub use io::*;
-pub use requests::opening;
 
 use crate::call::CallView;
 use crate::id::{DeviceId, InvitationId, Person, TurnNo, UserId};

@@ -2,8 +2,8 @@
 
 use super::calls::Sent;
 use super::{
-    Answered, Ask, Bye, Connection, DialBack, ENGAGING, Elsewhere, Event, Frame, Key, Link, MissedRef, Output,
-    PATIENCE, PING, REQUESTS, Request, Session,
+    Answered, Ask, Bye, Connection, DialBack, ENGAGING, Elsewhere, Event, Key, Link, MissedRef, Output, PATIENCE, PING,
+    REQUESTS, Request, Session,
 };
 use crate::id::{InvitationId, RequestId, UserId};
 use crate::line::Made;
@@ -283,17 +283,4 @@ impl Session {
             self.outcome(id, Ok(Answered::Core(Reply::Done)));
         }
     }
-}
-
-/// What a hello is answered with, as the frames that a connection begins with (docs/protocol.md).
-pub fn opening(
-    welcome: crate::step::Welcome,
-    ping: std::time::Duration,
-    token_expires_in: std::time::Duration,
-) -> Vec<Frame> {
-    let calls = welcome.calls.into_iter().map(|view| Frame::Call(Box::new(view)));
-    let mut frames = vec![Frame::Welcome { person: welcome.person, ping, token_expires_in }];
-    frames.extend(calls.chain(welcome.gone.into_iter().map(Frame::Gone)));
-    frames.extend([Frame::Missed(welcome.missed), Frame::Synced]);
-    frames
 }
