@@ -2,6 +2,7 @@
 
 use ringback_core::call::{CallRecord, TurnRecord};
 use ringback_core::id::InvitationId;
+use ringback_core::line::LineRecord;
 use ringback_store::format::Stored as _;
 use ringback_store::{Sqlite, Store};
 use rusqlite::{Connection, OpenFlags, params};
@@ -15,6 +16,8 @@ pub(crate) struct Stored {
     missed: BTreeMap<InvitationId, usize>,
     /// By invitation, how many lines of history its callee has.
     history: BTreeMap<InvitationId, usize>,
+    /// By setter, the number that their do-not-disturb says.
+    settings: BTreeMap<String, u64>,
 }
 
 impl Stored {
@@ -50,7 +53,21 @@ impl Stored {
         let missed = count("SELECT invitation, count(*) FROM missed GROUP BY invitation");
         let of_callees = "SELECT invitation, count(*) FROM history WHERE user LIKE 'callee-%' GROUP BY invitation";
         let history = count(of_callees);
-        Self { calls, missed, history }
+        let mut settings = BTreeMap::new();
+        let mut statement = tx.prepare("SELECT format, body FROM lines WHERE user LIKE 'setter-%'").unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).unwrap();
+        for (format, body) in rows.map(Result::unwrap) {
+            let line = LineRecord::decode(format, &body).unwrap();
+            let says = line.do_not_disturb.iter().flat_map(|set| &set.let_through);
+            let number = says.filter_map(|name| name.as_str().strip_prefix("n-")?.parse().ok()).next();
+            settings.insert(line.person.id.to_string(), number.unwrap_or(0));
+        }
+        Self { calls, missed, history, settings }
+    }
+
+    /// Which of their settings a setter's line holds; 0 before the first.
+    pub(crate) fn setting(&self, number: usize) -> u64 {
+        self.settings.get(&format!("setter-{number}")).copied().unwrap_or(0)
     }
 
     /// The callee's turn in a one-to-one call.

@@ -168,6 +168,28 @@ impl Caller {
     }
 }
 
+/// Somebody who sets something again and again, so that at every kill a commit is on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Setter {
+    pub(crate) number: usize,
+    /// The last setting whose acknowledgement came; it says its own number.
+    pub(crate) acknowledged: u64,
+}
+
+/// Sets until the server is gone.
+pub(crate) async fn setter(at: SocketAddr, mut setter: Setter) -> Setter {
+    let name = format!("setter-{}", setter.number);
+    let Ok(mut client) = Client::connect(at, &name, "d-1", json!({})).await else { return setter };
+    loop {
+        let next = setter.acknowledged + 1;
+        let fields = json!({"for_ms": 600_000, "let_through": [format!("n-{next}")]});
+        match client.request("do_not_disturb", fields).await {
+            Ok(answer) => setter.acknowledged = answer.map(|_| next).unwrap(),
+            Err(Gone(_)) => return setter,
+        }
+    }
+}
+
 /// Sends and cancels until the server is gone.
 pub(crate) async fn caller(at: SocketAddr, mut caller: Caller, mut numbers: Numbers, tally: Tally) -> Caller {
     let Ok(mut client) = caller.back(at).await else { return caller };
