@@ -144,6 +144,7 @@
  * @property {number} mine the last turn known to be answered on this device
  * @property {Sent|null} sent
  * @property {Next|null} next
+ * @property {number} calm until then a crowd's views wait, so that S10 comes at most twice a second
  */
 
 /**

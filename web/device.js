@@ -1,7 +1,6 @@
 // The browser's half of Ringback (K9): what to ring, show, withdraw and dial back. It is the twin of
 // `crates/core/src/device`, where the model is described: same inputs, same outputs, compared by `cargo xtask twin`.
-// It is pure: no socket, clock, storage, randomness or DOM; it runs in a page, in a service worker and under node.
-// Every input and output is described in device-shapes.js.
+// It is pure: no socket, clock, storage, randomness or DOM. device-shapes.js describes every input and output.
 //
 //   const session = new DeviceSession({ user, device, seed, persisted?, snapshot? });
 //   for (const output of session.input(now, message)) perform(output);   // in order
@@ -17,10 +16,10 @@
  *    State, TurnId, View, Want } from "./device-shapes.js" */
 
 const [CLICK_LASTS, PATIENCE, SOUND, TOKEN_WARNING] = [60_000, 10_000, 60_000, 60_000]; // D3; D1 and D6; M6; S13
-const ENGAGING = 30_000; // any other request that would ring someone or enter a call: as long as the server waits (L9)
-const PING = 10_000; // until the server says how often it is heard
-const [ALONE, NOTIFICATIONS] = [5, 100]; // M7
-const LISTED = 20; // S16
+// any other request that rings or enters a call, as long as the server waits (L9); until the server says its own
+const [ENGAGING, PING] = [30_000, 10_000];
+const [ALONE, NOTIFICATIONS, LISTED] = [5, 100, 20]; // M7; S16
+const [CROWD, CALM] = [32, 500]; // S10: above 32 participants, this device among them, at most two a second
 const [REQUESTS, HELD, KNOWN, CLICKS, SHOWN, WANTS] = [128, 64, 512, 8, 150, 160]; // each list has a bound
 const SUMMARY = "summary";
 const [ENGAGES, FINAL] = [["send", "accept", "join", "dial_back"], ["replaced", "unauthorized", "upgrade_required"]];
@@ -107,6 +106,7 @@ export class DeviceSession {
     for (const ring of s.rings) at.push(ownTurn(this.held(ring.invitation_id)?.view, ring.turn)?.deadline);
     if (s.link && !s.link.dead) at.push(s.link.pinged ? this.deadAt() : s.link.heard + s.link.ping);
     if (s.token) at.push(s.token.tell);
+    for (const held of s.calls) if (this.calm(held)) at.push(held.calm);
     const due = at.flatMap((t) => t ?? []);
     return due.length ? Math.min(...due) : null;
   }
@@ -346,8 +346,8 @@ export class DeviceSession {
   /** S15. @param {string} id */
   uninit(id) {
     const { s } = this;
-    const error = { code: "unavailable", message: "uninit was called" };
-    for (const r of s.requests.splice(0)) if (!r.own) this.outcome(r.id, { error });
+    const gone = { error: { code: "unavailable", message: "uninit was called" } };
+    for (const r of s.requests.splice(0)) if (!r.own) this.outcome(r.id, gone);
     for (const { key } of s.keep.shown.splice(0)) this.out.push({ type: "withdraw", key });
     if (s.keep.summary) this.out.push({ type: "withdraw", key: SUMMARY });
     Object.assign(s.keep, { summary: null, here: [], clicks: [] });
@@ -363,10 +363,7 @@ export class DeviceSession {
   /** @param {string} id */
   outOf(id) { this.s.keep.here = this.s.keep.here.filter((here) => here !== id); }
   /** @param {string} id */
-  forget(id) {
-    this.outOf(id);
-    this.s.calls = this.s.calls.filter((h) => h.id !== id);
-  }
+  forget(id) { this.outOf(id); this.s.calls = this.s.calls.filter((h) => h.id !== id); }
   /** @param {string} id */
   heldOrNew(id) {
     const { s } = this;
@@ -377,7 +374,7 @@ export class DeviceSession {
       s.calls = s.calls.filter((h) => h !== oldest);
     }
     s.calls.push({ id, view: null, others: [], custom: null, lacking: false, whole: 0, open: null, rung: -1, mine: -1,
-      sent: null, next: null });
+      sent: null, next: null, calm: 0 });
     return s.calls[s.calls.length - 1];
   }
 
@@ -434,20 +431,24 @@ export class DeviceSession {
 
   /** @param {OwnTurn} turn was, or is, in the call on this device */
   on(turn) { return turn.device === this.s.device && (turn.state === "accepted" || turn.state === "left"); }
+  /** Whether the view that waits is held back: one of a crowd, that changes nothing of this user's own. @param {Held} held */
+  calm({ view, next, sent, calm }) {
+    if (!view || !next || sent || next.view.ended || next.view.others_count < CROWD) return false;
+    const [last, now] = [view.own.at(-1), next.view.own.at(-1)];
+    return last?.no === now?.no && last?.state === now?.state && this.s.now < calm;
+  }
   /** Whether the view that waits can be taken; if something can be fetched for it, asks. @param {Held} held */
   whole(held) {
     const { id, next } = held;
-    if (!next) return false;
+    if (!next || this.calm(held)) return false;
     const bare = next.view.custom_data == null && held.custom == null;
     if (!next.failed && (bare || next.offset != null)) {
-      const asked = this.asking("fetch", (f) => f.invitation_id === id);
-      if (!asked) this.askOwn({ type: "fetch", invitation_id: id, offset: next.offset ?? 0 });
+      if (!this.asking("fetch", (f) => f.invitation_id === id)) this.askOwn({ type: "fetch", invitation_id: id, offset: next.offset ?? 0 });
       return false;
     }
     // A view that this device is in the call waits for the reply that says so.
     const last = next.view.own.at(-1);
-    const unexplained = last && this.on(last) && held.mine < last.no;
-    return !unexplained || this.s.keep.here.includes(id) || !this.s.requests.some(engages);
+    return !(last && this.on(last) && held.mine < last.no) || this.s.keep.here.includes(id) || !this.s.requests.some(engages);
   }
 
   /** @param {Held} held */
@@ -459,8 +460,7 @@ export class DeviceSession {
     held.lacking = held.custom == null;
     view.custom_data = held.custom ?? "";
     if (!this.cut(held, view) || (!failed && pages.length)) held.whole = view.revision;
-    const before = held.others;
-    const listed = merge([...view.others], pages);
+    const [before, listed] = [held.others, merge([...view.others], pages)];
     const others = merge([...before], listed);
     const change = { old: held.view, view, listed, before, others, lacking: held.lacking };
     this.incoming(held, change);
@@ -470,7 +470,7 @@ export class DeviceSession {
     const mine = last && this.on(last) ? last : null;
     const stray = mine?.state === "accepted" && !this.s.keep.here.includes(held.id)
       && !this.s.requests.some((r) => r.frame.type === "leave" && r.frame.invitation_id === held.id);
-    Object.assign(held, { mine: Math.max(held.mine, mine?.no ?? -1), view, others });
+    Object.assign(held, { mine: Math.max(held.mine, mine?.no ?? -1), view, others, calm: this.s.now + CALM });
     if (stray) this.askOwn({ type: "leave", invitation_id: held.id }); // D6: given up, and taken after all
   }
 

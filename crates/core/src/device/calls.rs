@@ -6,10 +6,17 @@ use crate::id::{DeviceId, InvitationId, MissedId, Person, TurnNo, UserId};
 use crate::limits::LISTED;
 use crate::refusal::Code;
 use crate::step::Details;
+use crate::time::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Calls held at a time; beyond it the oldest ended one goes, then the oldest that the device isn't in.
 const HELD: usize = 64;
+
+/// Above 32 participants, this device among them, S10 is merged …
+const CROWD: u32 = 32;
+/// … to at most two a second.
+const CALM: Duration = Duration::from_millis(500);
 
 /// One call that the device knows of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,6 +42,8 @@ pub(super) struct Held {
     pub(super) sent: Option<Sent>,
     /// The view that waits to be taken.
     pub(super) next: Option<Next>,
+    /// Until then a crowd's views wait, so that S10 comes at most twice a second (S10).
+    calm: Timestamp,
 }
 
 /// A request of this device that made the call, or invited into it: S7 is owed.
@@ -84,7 +93,16 @@ impl Held {
             mine: None,
             sent: None,
             next: None,
+            calm: Timestamp(0),
         }
+    }
+
+    /// Until when the view that waits is held back: one of a crowd, that changes nothing of this user's own.
+    pub(super) fn calm(&self) -> Option<Timestamp> {
+        let (view, next) = (self.view.as_ref()?, &self.next.as_ref()?.view);
+        let stands = |v: &CallView| v.own.last().map(|t| (t.no, t.state));
+        let news = next.ended.is_some() || stands(next) != stands(view) || self.sent.is_some();
+        (next.others_count >= CROWD && !news).then_some(self.calm)
     }
 
     pub(super) fn ended(&self) -> bool {
@@ -214,6 +232,9 @@ impl Session {
     fn whole(&mut self, at: usize) -> bool {
         let held = &self.calls[at];
         let Some(next) = &held.next else { return false };
+        if held.calm().is_some_and(|until| self.now < until) {
+            return false;
+        }
         let id = held.id;
         let bare = next.view.custom_data.is_none() && held.custom.is_none();
         if !next.failed && (bare || next.offset.is_some()) {
@@ -255,6 +276,7 @@ impl Session {
         let mine = mine.map(|t| t.no);
         let held = &mut self.calls[at];
         held.mine = held.mine.max(mine);
+        held.calm = self.now + CALM;
         held.view = Some(change.view);
         held.others = change.others;
         if stray {

@@ -184,9 +184,10 @@ impl Session {
         let requests = self.requests.iter().filter_map(|r| r.until);
         let wants = self.wants.iter().map(|w| w.until);
         let rings = self.rings.iter().filter_map(|&(id, turn)| Some(self.held(id)?.turn(turn)?.deadline));
+        let calm = self.calls.iter().filter_map(Held::calm).filter(|until| self.now < *until);
         let link = self.link.iter().filter(|l| !l.dead);
         let link = link.map(|l| if l.pinged { l.dead_at() } else { l.ping_at() });
-        requests.chain(wants).chain(rings).chain(link).chain(self.token.map(|(tell, _)| tell)).min()
+        requests.chain(wants).chain(rings).chain(calm).chain(link).chain(self.token.map(|(tell, _)| tell)).min()
     }
 
     /// The newest view of a call that was taken.

@@ -155,6 +155,27 @@ fn participants_that_changed_are_told() {
     assert_eq!(changed, Some((20, Some(30))));
 }
 
+// spec: S10: above 32 participants, changes are told merged, at most twice a second; what is one's own at once
+#[test]
+fn a_crowd_is_told_of_at_most_twice_a_second() {
+    let names: Vec<String> = (0..32).map(|n| format!("u{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let s10 = |o: &&Output| matches!(o, Output::Event(e, _) if matches!(**e, Event::InvitationUserStateChanged { .. }));
+    let moved = |out: &[Output]| out.iter().filter(s10).count();
+    let (mut bed, mut now) = calling(&names);
+    let mut events = 0;
+    for (n, name) in names.iter().enumerate().take(30) {
+        now = later(&now, 1, |v| they(v, name, TurnState::Ringing));
+        events += moved(&bed.view(now.clone()));
+        events += moved(&bed.pass(100));
+        assert!(events <= 1 + (n + 1) / 5, "{events} after {} views", n + 1);
+    }
+    events += moved(&bed.pass(500));
+    assert!((6..=7).contains(&events), "3 s of changes: {events}");
+    let over = bed.view(later(&now, 1, |v| ended(EndReason::Ended)(v)));
+    assert!(told(&over).iter().any(|t| t.starts_with("S11")), "{over:?}");
+}
+
 // spec: S11, L9, C11: taken out without asking is told, leaving isn't
 #[test]
 fn who_is_taken_out_is_told_and_who_leaves_is_not() {
@@ -245,6 +266,7 @@ fn what_a_view_cannot_list_is_fetched() {
     let names: Vec<String> = (0..50).map(|n| format!("u{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (mut bed, first) = calling(&names);
+    bed.pass(500);
     let full = later(&first, 9, |v| names.iter().for_each(|n| they(v, n, TurnState::Declined)));
     let cut = later(&full, 0, |v| v.others.truncate(20));
     let out = bed.view(cut);
