@@ -315,6 +315,7 @@ export class DeviceSession {
   }
   /** The server said that this device is in this call. @param {string} id @param {boolean} again @param {Sent|null} sent */
   enter(id, again, sent) {
+    if (again && this.held(id)?.view?.ended) return; // the answer to a repeat may be older than the end that was shown
     const { here } = this.s.keep;
     const [first, held] = [!here.includes(id), this.heldOrNew(id)];
     if (first) here.push(id);

@@ -1,6 +1,6 @@
 //! What the device asks: sent, repeated, claimed, answered, given up (N2, L9, D6).
 
-use super::calls::Sent;
+use super::calls::{Held, Sent};
 use super::{
     Answered, Ask, Bye, Connection, DialBack, ENGAGING, Elsewhere, Event, Key, Link, MissedRef, Output, PATIENCE, PING,
     REQUESTS, Request, Session,
@@ -215,6 +215,10 @@ impl Session {
 
     /// The server said that this device is in this call.
     fn enter(&mut self, invitation: InvitationId, again: bool, sent: Option<Sent>) {
+        // The answer to a repeat may be older than the view that has shown how the call ended since.
+        if again && self.held(invitation).is_some_and(Held::ended) {
+            return;
+        }
         let first = !self.keep.here.contains(&invitation);
         if first {
             self.keep.here.push(invitation);
