@@ -47,6 +47,12 @@ const STEPS: &[Step] = &[
         run: |shell| shell.cargo("test --quiet --workspace --locked"),
     },
     Step {
+        name: "planted",
+        shows: "the model check finds each fault that is planted in the core",
+        needs: &[Need::Compiler],
+        run: |shell| shell.cargo("test --quiet --locked -p ringback-core --features planted --test model"),
+    },
+    Step {
         name: "twin",
         shows: "the device's two machines, in Rust and in JavaScript, do the same",
         needs: &[Need::Compiler, Need::Node],

@@ -13,6 +13,8 @@ pub mod engine;
 pub mod id;
 pub mod limits;
 pub mod line;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod refusal;
 pub mod step;
 pub mod time;

@@ -7,6 +7,8 @@ use super::record::{
 use super::{Call, trim};
 use crate::id::{CallId, DeviceId, InvitationId, Person, TurnNo, UserId};
 use crate::limits::Limits;
+#[cfg(feature = "planted")]
+use crate::planted::{self, Fault};
 use crate::refusal::{Code, Refusal};
 use crate::step::CancelWhom;
 use crate::time::Timestamp;
@@ -255,6 +257,11 @@ impl Call {
                 turn.answer(asked);
                 self.touch(i);
                 self.update_alone(now, limits);
+            }
+            #[cfg(feature = "planted")]
+            TurnState::Accepted if planted::is(Fault::LastAcceptWins) => {
+                turn.answered = Some(asked);
+                self.touch(i);
             }
             // The repeat of the one that was taken (N2); any other is a second one (L3), of the same device too.
             TurnState::Accepted | TurnState::Left => {

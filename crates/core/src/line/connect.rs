@@ -3,6 +3,8 @@
 use super::DeviceRecord;
 use crate::call::{Asked, CallView, Command, TurnRecord};
 use crate::id::{DeviceId, InvitationId, RequestId, SessionId, UserId};
+#[cfg(feature = "planted")]
+use crate::planted::{self, Fault};
 use crate::step::{Actor, Claim, Hello, Reply, Welcome};
 use crate::world::{Stop, Txn};
 use std::time::Duration;
@@ -96,6 +98,8 @@ fn claim(txn: &mut Txn<'_>, by: &Actor, claim: Option<&Claim>) -> Result<(), Sto
         Some(Claim::Request(request)) => asked.is_some_and(|a| a.request == *request),
         None => false,
     };
+    #[cfg(feature = "planted")]
+    let claimed = claimed && !planted::is(Fault::ClaimIgnored);
     let user = by.user.clone();
     let command = if claimed { Command::Back { user, device } } else { Command::TakeOut { user } };
     txn.command(id, command)

@@ -5,6 +5,8 @@ use super::Made;
 use super::send::{check_ring, give_way, ring_up};
 use crate::call::{Asked, Begin, Command, Mode};
 use crate::id::{InvitationId, MissedId, RequestId, UserId};
+#[cfg(feature = "planted")]
+use crate::planted::{self, Fault};
 use crate::refusal::{Code, Refusal};
 use crate::step::{Actor, Ask, Fact, Invitee, Reply};
 use crate::world::{Stop, Txn};
@@ -80,6 +82,10 @@ fn under_way(
     }
     let call = txn.call(id)?;
     let same = if group { id == source } else { call.counterpart(&by.user).is_some_and(|p| p.id == *caller) };
+    #[cfg(feature = "planted")]
+    if same && planted::is(Fault::DialBackTwice) {
+        return Ok(Standing::Free);
+    }
     if same {
         let call_id = call.record().call_id.clone();
         Ok(Standing::Return(Made::DialedBack { invitation: id, call_id, device }))

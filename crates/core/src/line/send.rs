@@ -4,6 +4,8 @@ use super::Made;
 use crate::call::{Asked, Begin, Call, CallType, Command, Hidden, Mode, NewTurn, TurnRecord, TurnState};
 use crate::id::{CallId, InvitationId, RequestId, UserId};
 use crate::limits::Limits;
+#[cfg(feature = "planted")]
+use crate::planted::{self, Fault};
 use crate::refusal::{Code, Refusal};
 use crate::step::{Actor, Invitee, Reply, Ring, Send};
 use crate::world::{Stop, Txn};
@@ -36,7 +38,10 @@ pub(crate) fn send(txn: &mut Txn<'_>, by: &Actor, request: &RequestId, send: &Se
     if let Some(made) = txn.line(&by.user)?.remembered(&by.device, request) {
         return Ok(Reply::Made(made.clone()));
     }
-    if let Some((id, device)) = txn.engaged(&by.user)? {
+    let engaged = txn.engaged(&by.user)?;
+    #[cfg(feature = "planted")]
+    let engaged = engaged.filter(|_| !planted::is(Fault::EngagedSends));
+    if let Some((id, device)) = engaged {
         if device == by.device {
             return invite(txn, by, request, id, &send.invitees, &send.ring);
         }
@@ -245,6 +250,10 @@ fn calls_one_to_one(txn: &Txn<'_>, caller: &UserId, callee: &UserId) -> Result<O
 
 /// Whether a one-to-one call of `by` to `callee` crosses one the other way (L10).
 fn crossing(txn: &Txn<'_>, by: &UserId, callee: &UserId) -> Result<Option<Fate>, Stop> {
+    #[cfg(feature = "planted")]
+    if planted::is(Fault::CrossingIgnored) {
+        return Ok(None);
+    }
     if let Some(id) = calls_one_to_one(txn, callee, by)? {
         return Ok(Some(Fate::Cross(id)));
     }

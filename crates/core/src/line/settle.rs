@@ -10,6 +10,8 @@ use super::{Direction, HistoryRecord, MissedCall, Outcome};
 use crate::call::{Call, Command, EndReason, Hidden, MissedReason, ParticipantRecord, TurnKind, TurnRecord, TurnState};
 use crate::id::{DeviceId, InvitationId, MissedId, Person, UserId};
 use crate::limits::LISTED;
+#[cfg(feature = "planted")]
+use crate::planted::{self, Fault};
 use crate::step::{Fact, Key};
 use crate::world::{Stop, Txn};
 use std::collections::BTreeSet;
@@ -45,6 +47,10 @@ fn turn_before<'a>(call: &'a Call, user: &UserId, turn: &TurnRecord) -> Option<&
 
 /// L8: whoever is newly in a call is in no other, and what else rings for them is busy, unless that device waits (C11).
 fn engage(txn: &mut Txn<'_>) -> Result<(), Stop> {
+    #[cfg(feature = "planted")]
+    if planted::is(Fault::EngagedSends) {
+        return Ok(());
+    }
     let mut newly: Vec<(UserId, DeviceId, InvitationId)> = Vec::new();
     for (was, is) in txn.changed().into_iter().filter(|(_, is)| is.running()) {
         for user in is.users() {
@@ -103,6 +109,10 @@ fn turn_changed(
     let connected = |t: &TurnRecord| matches!(t.state, TurnState::Accepted | TurnState::Left);
     if connected(turn) && !before.is_some_and(connected) {
         connect(txn, call, &user, turn)?;
+        #[cfg(feature = "planted")]
+        if turn.crossed && planted::is(Fault::CrossingMissed) {
+            miss(txn, call, p, turn, MissedReason::NoAnswer)?;
+        }
     }
     if turn.state.ended() {
         if let Some(reason) = missed_reason(turn) {
