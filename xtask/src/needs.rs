@@ -15,6 +15,8 @@ pub(crate) enum Need {
     Compiler,
     /// `strace`, by which the server's tests see an fsync come before the reply.
     Strace,
+    /// `tmux`, a real terminal for the command line's tests.
+    Terminal,
     /// Node.js with npm, and the packages of package.json.
     Node,
     /// Chrome or Chromium, a private session bus, and a screen with dunst and a mouse.
@@ -41,6 +43,7 @@ impl Need {
     fn tools(self) -> &'static [Tool] {
         const COMPILER: &[Tool] = &[tool("cc", "gcc")];
         const STRACE: &[Tool] = &[tool("strace", "strace")];
+        const TERMINAL: &[Tool] = &[tool("tmux", "tmux")];
         const NODE: &[Tool] = &[tool("node", "nodejs"), tool("npm", "npm")];
         const BROWSER: &[Tool] = &[
             tool("Xvfb", "xvfb"),
@@ -53,6 +56,7 @@ impl Need {
         match self {
             Self::Compiler => COMPILER,
             Self::Strace => STRACE,
+            Self::Terminal => TERMINAL,
             Self::Node => NODE,
             Self::Browser => BROWSER,
             Self::Deny => &[],

@@ -43,7 +43,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "test",
         shows: "the Rust tests pass: tables, properties, models, stores, a real server",
-        needs: &[Need::Compiler, Need::Strace],
+        needs: &[Need::Compiler, Need::Strace, Need::Terminal],
         run: |shell| shell.cargo("test --quiet --workspace --locked"),
     },
     Step {

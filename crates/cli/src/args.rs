@@ -19,6 +19,8 @@ Examples:
   ringback serve --listen 0.0.0.0:8787 --secret-file ringback.secret
                                              for an app, whose back end signs tokens with that secret
   ringback token alice --name Alice          prints a token for a user
+  ringback listen --as bob                   rings in this terminal for Bob
+  ringback call bob --as alice               rings Bob; both need no token on this machine
 
 Each setting can also be set in the environment (RINGBACK_LISTEN, RINGBACK_DATA, RINGBACK_SECRET_FILE, …) or in a \
 TOML file (--config FILE or RINGBACK_CONFIG); flags stand over the environment, and that over the file."
@@ -51,6 +53,8 @@ Examples:
   ringback token alice --name \"Alice A.\" --valid-for 7d
   ringback token bob --secret-file ringback.secret       for a server with that secret")]
     Token(TokenArgs),
+    #[command(flatten)]
+    Client(crate::client::ClientCommand),
 }
 
 /// Where things are.
@@ -103,7 +107,7 @@ pub(crate) struct TokenArgs {
 }
 
 /// Reads `90s`, `15m`, `8h` or `7d`.
-fn span(text: &str) -> Result<Duration, String> {
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
     let wrong = || format!("'{text}' is no time: say 90s, 15m, 8h or 7d");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let seconds = match unit {

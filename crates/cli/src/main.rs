@@ -1,6 +1,7 @@
-//! The one binary: `ringback serve` (also with no command) and `ringback token`.
+//! The one binary: `ringback serve` (also with no command), `ringback token`, and a user's device in the terminal.
 
 mod args;
+mod client;
 mod serve;
 mod token;
 
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
         None => serve::run(cli.settings),
         Some(Command::Serve(settings)) => serve::run(settings),
         Some(Command::Token(args)) => token::run(args),
+        Some(Command::Client(command)) => client::run(command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

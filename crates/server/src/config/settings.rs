@@ -106,8 +106,8 @@ impl Settings {
             let wrong = |message| ConfigError::Environment { name: format!("{PREFIX}{key}"), message };
             match key {
                 "CONFIG" => file = Some(PathBuf::from(value)),
-                // Read by the command line, which sets up the log before anything else.
-                "LOG" => {}
+                // The command line's own: the log, which it sets up before anything else, and who calls where.
+                "LOG" | "SERVER" | "TOKEN" => {}
                 _ => {
                     let text = value.to_str().ok_or_else(|| wrong("must be UTF-8".to_owned()))?;
                     settings.set(&key.to_ascii_lowercase(), text).map_err(wrong)?;

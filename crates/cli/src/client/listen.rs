@@ -1,0 +1,243 @@
+//! `ringback listen`: a device in the terminal, which rings, takes answers by key, and tells what was missed.
+
+use super::args::{Auto, ListenArgs};
+use super::keys::{Key, Keys};
+use super::say::{self, Screen};
+use anyhow::Result;
+use ringback_client::{
+    Action, CallError, CallEvent, CallInvitationService, Clicks, ConnectionState, Denied, DialedBack, Elsewhere,
+    InvitationId, Notification, Notifier, display_name,
+};
+use serde_json::json;
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// What waits to be said; the machine shows at most 150 notifications.
+const AHEAD: usize = 512;
+
+/// What comes to the terminal beside events.
+enum Note {
+    Show(Box<Notification>),
+    Withdraw(String),
+    /// A request is done, so that things stand otherwise.
+    Done,
+    /// A request was refused.
+    Refused(CallError),
+    /// A dial-back that the person asked for is done.
+    DialedBack(DialedBack),
+}
+
+/// Shows missed calls in the terminal: each once, as on any device.
+#[derive(Clone)]
+struct Shows {
+    to: mpsc::Sender<Note>,
+    clicks: Arc<OnceLock<Clicks>>,
+}
+
+impl Notifier for Shows {
+    fn attach(&self, clicks: Clicks) {
+        // It is attached once.
+        let _ = self.clicks.set(clicks);
+    }
+
+    fn show(&self, notification: &Notification) -> Result<(), Denied> {
+        self.to.try_send(Note::Show(Box::new(notification.clone()))).map_err(|_| Denied)
+    }
+
+    fn withdraw(&self, tag: &str) {
+        // What can't be said any more isn't read either.
+        let _ = self.to.try_send(Note::Withdraw(tag.to_owned()));
+    }
+}
+
+/// Runs `ringback listen`.
+pub(super) async fn run(args: ListenArgs) -> Result<()> {
+    let (to, mut notes) = mpsc::channel(AHEAD);
+    let shows = Shows { to, clicks: Arc::default() };
+    let service = args.who.lasting(args.state.clone(), shows.clone()).await?;
+    let mut events = service.events();
+    let mut keys = Keys::new(!args.who.json);
+    let screen = Screen::new(args.who.json, keys.terminal());
+    let mut listener = Listener { service, shows, auto: args.auto, screen, shown: Vec::new() };
+    let who = listener.service.user().clone();
+    listener.screen.line(&format!("listening for calls to {who} at {}", args.who.server()));
+    let mut second = interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(event) => listener.event(&event),
+                None => return Ok(()),
+            },
+            Some(note) = notes.recv() => listener.note(note),
+            key = keys.next() => match key {
+                Key::Interrupt | Key::Letter('q') => break,
+                Key::Letter(letter) => listener.key(letter),
+            },
+            _ = second.tick() => {}
+        }
+        let standing = listener.standing();
+        listener.screen.standing(standing);
+    }
+    if listener.service.in_call().is_some() {
+        // It may be over by now, and then nothing is left to leave.
+        let _ = listener.service.leave(None).await;
+    }
+    Ok(())
+}
+
+struct Listener {
+    service: CallInvitationService,
+    shows: Shows,
+    auto: Option<Auto>,
+    screen: Screen,
+    /// The missed calls on show, the newest last.
+    shown: Vec<Notification>,
+}
+
+impl Listener {
+    /// How things stand, in one line.
+    fn standing(&self) -> String {
+        let service = &self.service;
+        if let Some(ring) = service.rings().first() {
+            let left = say::about(ring.remaining + Duration::from_millis(999));
+            let kind = say::kind(ring.call_type, ring.group);
+            return format!("{} rings · {kind} · {left} · a accept · d decline", display_name(&ring.caller));
+        }
+        if let Some(call) = service.in_call().and_then(|invitation| service.call(invitation)) {
+            return match call.in_call {
+                2.. => format!("in the call: {} people · h hang up", call.in_call),
+                _ => "calling · h hang up".to_owned(),
+            };
+        }
+        let missed = service.missed();
+        match (service.connection_state(), missed.calls.first()) {
+            (ConnectionState::Connected, None) => "waiting for calls · q quit".to_owned(),
+            (ConnectionState::Connected, Some(newest)) => {
+                let name = display_name(&newest.caller);
+                format!("{} missed · b call {name} back · q quit", missed.total)
+            }
+            (state, _) => format!("{} · q quit", say::words(state)),
+        }
+    }
+
+    fn event(&mut self, event: &CallEvent) {
+        self.screen.object(&say::event(event));
+        let line = match event {
+            CallEvent::IncomingCallReceived { caller, call_type, invitation, .. } => {
+                let invitation = invitation.as_ref().map(|about| about.invitation);
+                self.answer(invitation);
+                let group = invitation.and_then(|id| self.service.call(id)).is_some_and(|call| call.group);
+                // Who watches is told the keys in the last line.
+                let asks = self.auto.is_none() && !self.screen.live();
+                let keys = if asks { " · a accept · d decline" } else { "" };
+                format!("{} rings, {}{keys}", display_name(caller), say::kind(*call_type, group))
+            }
+            CallEvent::IncomingCallAnsweredElsewhere { how, .. } => match how {
+                Elsewhere::DialedBack => "called back on another device".to_owned(),
+                how => format!("{} on another device", say::words(how)),
+            },
+            CallEvent::IncomingMissedCallDialBackFailed { reason, caller, .. } => {
+                format!("can't call {} back: {}", display_name(caller), reason.as_str().replace('_', " "))
+            }
+            CallEvent::OutgoingCallSent { callees, .. } => format!("calling {}", say::names(callees)),
+            CallEvent::OutgoingCallAccepted { callee, .. } => format!("{} answered", display_name(callee)),
+            CallEvent::OutgoingCallDeclined { callee, .. } => format!("{} declined", display_name(callee)),
+            CallEvent::OutgoingCallRejectedCauseBusy { callee, .. } => format!("{} is busy", display_name(callee)),
+            CallEvent::OutgoingCallTimeout { callees, .. } => format!("{} didn't answer", say::names(callees)),
+            CallEvent::CallEnded { reason, .. } => format!("the call is over: {}", say::words(reason)),
+            CallEvent::ConnectionStateChanged { state } => match state {
+                ConnectionState::Connecting => return,
+                ConnectionState::Connected => "connected".to_owned(),
+                state => say::words(state),
+            },
+            CallEvent::Error { message, .. } => message.clone(),
+            _ => return,
+        };
+        self.screen.line(&line);
+    }
+
+    fn note(&mut self, note: Note) {
+        match note {
+            Note::Show(shown) => {
+                let keys = match shown.action {
+                    Some(Action::CallBack) => " · b calls back",
+                    Some(Action::Join) => " · b joins",
+                    None => "",
+                };
+                self.screen.line(&format!("missed: {}{keys}", shown.body));
+                self.screen.object(&json!({
+                    "event": "notification", "tag": shown.tag, "title": shown.title, "body": shown.body,
+                    "count": shown.count, "sound": shown.sound,
+                }));
+                self.shown.retain(|other| other.tag != shown.tag);
+                self.shown.push(*shown);
+            }
+            Note::Withdraw(tag) => {
+                self.screen.object(&json!({ "event": "notification_withdrawn", "tag": tag }));
+                self.shown.retain(|other| other.tag != tag);
+            }
+            Note::Done => {}
+            Note::Refused(error) => {
+                self.screen.line(&error.to_string());
+                self.screen
+                    .object(&json!({ "event": "refused", "code": error.code.as_str(), "message": error.message }));
+            }
+            Note::DialedBack(DialedBack::Engaged { .. }) => self.screen.line("you are in another call"),
+            Note::DialedBack(DialedBack::Called { .. }) => {}
+        }
+    }
+
+    fn key(&mut self, key: char) {
+        let service = self.service.clone();
+        match key {
+            'a' => self.ask(async move { service.accept(None).await.map(drop) }),
+            'd' => self.ask(async move { service.reject(None).await }),
+            'h' => self.ask(async move { service.leave(None).await }),
+            'b' => self.call_back(),
+            _ => {}
+        }
+    }
+
+    /// As a click on the newest missed call that is on show; else on the newest that there is.
+    fn call_back(&mut self) {
+        let newest = self.shown.iter().rev().find(|shown| shown.missed_call.is_some());
+        if let (Some(newest), Some(clicks)) = (newest, self.shows.clicks.get()) {
+            clicks.clicked(newest);
+            return;
+        }
+        let Some(missed) = self.service.missed().calls.into_iter().next() else {
+            self.screen.line("nothing missed");
+            return;
+        };
+        let (service, to) = (self.service.clone(), self.shows.to.clone());
+        // A refusal is told by its own event (S3).
+        self.ask(async move {
+            if let Ok(done) = service.dial_back(&missed).await {
+                let _ = to.send(Note::DialedBack(done)).await;
+            }
+            Ok(())
+        });
+    }
+
+    fn answer(&mut self, invitation: Option<InvitationId>) {
+        let service = self.service.clone();
+        match self.auto {
+            None => {}
+            Some(Auto::Accept) => self.ask(async move { service.accept(invitation).await.map(drop) }),
+            Some(Auto::Decline) => self.ask(async move { service.reject(invitation).await }),
+        }
+    }
+
+    fn ask(&self, request: impl Future<Output = Result<(), CallError>> + Send + 'static) {
+        let to = self.shows.to.clone();
+        tokio::spawn(async move {
+            let note = request.await.map_or_else(Note::Refused, |()| Note::Done);
+            // Nobody may be listening any more.
+            let _ = to.send(note).await;
+        });
+    }
+}

@@ -1,0 +1,337 @@
+//! A user's device in the terminal: keys and screens in a real one (tmux), and one object a line for scripts.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+const RINGBACK: &str = env!("CARGO_BIN_EXE_ringback");
+/// How long a test waits for anything before it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A development server of the test's own.
+struct Server {
+    child: Child,
+    address: String,
+    place: tempfile::TempDir,
+    /// Read to its end: a server that nobody hears can't go on speaking.
+    _says: Receiver<String>,
+}
+
+impl Server {
+    fn start() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let mut child = Command::new(RINGBACK)
+            .env_clear()
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(place.path().join("data"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let says = lines(BufReader::new(child.stdout.take().unwrap()));
+        let address = loop {
+            let line = says.recv_timeout(PATIENCE).unwrap();
+            if let Some((_, rest)) = line.split_once("http://") {
+                break format!("http://{}", rest.split('/').next().unwrap());
+            }
+        };
+        Self { child, address, place, _says: says }
+    }
+
+    /// The binary as somebody's device, with nothing of this machine's environment.
+    fn ringback(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(RINGBACK);
+        command.env_clear().env("XDG_STATE_HOME", self.place.path()).env("RINGBACK_SERVER", &self.address);
+        command.args(arguments);
+        command
+    }
+
+    /// What a command says, object by object; and whether it went well.
+    fn objects(&self, arguments: &[&str]) -> (Vec<Value>, bool) {
+        let output = self.ringback(arguments).arg("--json").stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), output.status.success())
+    }
+
+    /// A command that goes on, and what it says.
+    fn goes_on(&self, arguments: &[&str]) -> Talk {
+        let mut command = self.ringback(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let says = lines(BufReader::new(child.stdout.take().unwrap()));
+        let keys = child.stdin.take().unwrap();
+        Talk { child, keys, says }
+    }
+
+    fn terminal(&self, arguments: &str) -> Terminal {
+        Terminal::run(self, arguments)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Lines as they come, each in time or not at all.
+fn lines(from: impl BufRead + Send + 'static) -> Receiver<String> {
+    let (to, lines) = channel();
+    std::thread::spawn(move || {
+        for line in from.split(b'\n') {
+            let Ok(line) = line else { return };
+            if to.send(String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// A command whose input and output are pipes.
+struct Talk {
+    child: Child,
+    keys: ChildStdin,
+    says: Receiver<String>,
+}
+
+impl Talk {
+    fn until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        loop {
+            let line = self.says.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("waited in vain for {what}"));
+            if wanted(&line) {
+                return line;
+            }
+        }
+    }
+
+    fn event(&self, name: &str) -> Value {
+        let is = |line: &str| serde_json::from_str::<Value>(line).unwrap()["event"] == name;
+        serde_json::from_str(&self.until(name, is)).unwrap()
+    }
+
+    fn press(&mut self, key: &str) {
+        self.keys.write_all(key.as_bytes()).unwrap();
+    }
+
+    fn ends(mut self) -> bool {
+        self.child.wait().unwrap().success()
+    }
+}
+
+/// A real terminal: tmux, which says when its screen changes.
+struct Terminal {
+    tmux: Child,
+    orders: ChildStdin,
+    says: Receiver<String>,
+}
+
+impl Terminal {
+    fn run(server: &Server, arguments: &str) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let socket = server.place.path().join(format!("tmux-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
+        let inside = format!(
+            "RINGBACK_SERVER={} XDG_STATE_HOME={} {RINGBACK} {arguments}; echo it ended; read end",
+            server.address,
+            server.place.path().display(),
+        );
+        let mut tmux = Command::new("tmux")
+            .env_remove("TMUX")
+            .env("LC_ALL", "C.UTF-8")
+            .arg("-S")
+            .arg(&socket)
+            .args(["-f", "/dev/null", "-C", "new-session", "-x", "80", "-y", "20", "sh", "-c", &inside])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("tmux: {error}"));
+        let says = lines(BufReader::new(tmux.stdout.take().unwrap()));
+        let orders = tmux.stdin.take().unwrap();
+        let terminal = Self { tmux, orders, says };
+        terminal.said(|line| line.starts_with("%session-changed"));
+        terminal
+    }
+
+    fn said(&self, wanted: impl Fn(&str) -> bool) -> String {
+        loop {
+            let line = self.says.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("the screen stands still"));
+            if wanted(&line) {
+                return line;
+            }
+        }
+    }
+
+    /// Gives an order, and what tmux answers; whether the screen changed meanwhile.
+    fn order(&mut self, order: &str) -> (String, bool) {
+        writeln!(self.orders, "{order}").unwrap();
+        let (mut changed, mut answer, mut within) = (false, String::new(), false);
+        loop {
+            let line = self.said(|_| true);
+            match line.split(' ').next().unwrap_or_default() {
+                "%begin" => within = true,
+                "%end" | "%error" if within => return (answer, changed),
+                _ if within => answer += &(line + "\n"),
+                "%output" => changed = true,
+                _ => {}
+            }
+        }
+    }
+
+    fn screen(&mut self) -> (String, bool) {
+        self.order("capture-pane -p")
+    }
+
+    /// Waits until the screen shows this; each change is looked at.
+    fn shows(&mut self, text: &str) -> String {
+        loop {
+            let (screen, changed) = self.screen();
+            if screen.contains(text) {
+                return screen;
+            }
+            if !changed {
+                let said = self.says.recv_timeout(PATIENCE);
+                said.unwrap_or_else(|_| panic!("waited in vain for {text:?} on\n{screen}"));
+            }
+        }
+    }
+
+    fn press(&mut self, key: &str) {
+        self.order(&format!("send-keys {key}"));
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = writeln!(self.orders, "kill-server");
+        let _ = self.tmux.wait();
+    }
+}
+
+// spec: S4, S12, M5, D1, D4: the story of one to one, in two terminals
+#[test]
+fn two_terminals_ring_miss_call_back_and_answer() {
+    let server = Server::start();
+    let mut bob = server.terminal("listen --as bob");
+    bob.shows("waiting for calls");
+    let mut alice = server.terminal("call bob --as alice --timeout 2 --video");
+    let ringing = bob.shows("a accept");
+    assert!(
+        ringing.contains("Alice rings · video call · ") && ringing.contains(" s · a accept · d decline"),
+        "{ringing}"
+    );
+    alice.shows("it rings at Bob's");
+    bob.shows("missed: Alice Video Call · b calls back");
+    bob.shows("1 missed · b call Alice back");
+    let over = alice.shows("it ended");
+    assert!(over.contains("Bob didn't answer") && over.contains("nobody answered"), "{over}");
+    drop(alice);
+
+    let mut alice = server.terminal("listen --as alice --auto accept");
+    alice.shows("waiting for calls");
+    bob.press("b");
+    alice.shows("in the call: 2 people");
+    bob.shows("Alice answered");
+    bob.shows("in the call: 2 people · h hang up");
+    bob.press("h");
+    alice.shows("the call is over: left");
+    bob.shows("waiting for calls");
+    bob.press("q");
+    bob.shows("it ended");
+    // The terminal is as it was: what is typed shows.
+    bob.press("typed");
+    bob.shows("typed");
+}
+
+// spec: L4, S8
+#[test]
+fn a_key_declines_and_another_calls_it_off() {
+    let server = Server::start();
+    let mut bob = server.terminal("listen --as bob");
+    bob.shows("waiting for calls");
+    let mut alice = server.terminal("call bob --as alice");
+    bob.shows("d decline");
+    bob.press("d");
+    alice.shows("Bob declined");
+    alice.shows("it ended");
+    drop(alice);
+    let mut alice = server.terminal("call bob --as alice --timeout 60");
+    bob.shows("d decline");
+    alice.shows("ringing · ");
+    alice.press("C-c");
+    alice.shows("it ended");
+    bob.shows("missed: Alice Audio Call");
+}
+
+#[test]
+fn scripts_are_told_one_object_a_line() {
+    let server = Server::start();
+    let bob = server.goes_on(&["listen", "--as", "bob", "--json", "--auto", "accept"]);
+    while bob.event("connection_state_changed")["state"] != "connected" {}
+    let mut alice =
+        server.goes_on(&["call", "bob", "--as", "alice", "--json", "--custom-data", "{}", "--call-id", "c"]);
+    let received = bob.event("incoming_call_received");
+    assert_eq!((&received["call_id"], &received["custom_data"]), (&"c".into(), &"{}".into()));
+    assert_eq!(received["caller"]["name"], "Alice");
+    assert_eq!(alice.event("outgoing_call_accepted")["callee"]["id"], "bob");
+    alice.press("h\n");
+    assert!(alice.ends(), "somebody answered");
+    assert_eq!(bob.event("call_ended")["reason"], "left");
+    let mut bob = bob;
+    bob.press("q\n");
+    assert!(bob.ends());
+
+    let (said, well) = server.objects(&["call", "bob", "--as", "alice", "--timeout", "1"]);
+    assert!(!well, "nobody answered");
+    assert_eq!(said.last().unwrap()["reason"], "timed_out");
+    let (missed, _) = server.objects(&["missed", "--as", "bob", "--dismiss"]);
+    assert_eq!((missed.len(), &missed[0]["reason"]), (1, &"no_answer".into()));
+    assert_eq!(server.objects(&["missed", "--as", "bob"]).0.len(), 0);
+    let (history, _) = server.objects(&["history", "--as", "bob"]);
+    let outcomes: Vec<_> = history.iter().map(|entry| entry["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["missed", "answered"]);
+    assert_eq!(server.objects(&["history", "--as", "bob", "--limit", "1"]).0.len(), 1);
+
+    assert_eq!(server.objects(&["block", "eve", "--as", "bob"]).0[0]["blocked"], true);
+    assert_eq!(server.objects(&["block", "--as", "bob"]).0[0]["user"], "eve");
+    assert_eq!(server.objects(&["unblock", "eve", "--as", "bob"]).0[0]["blocked"], false);
+    assert_eq!(server.objects(&["block", "--as", "bob"]).0.len(), 0);
+    assert_eq!(server.objects(&["dnd", "8h", "--let-through", "alice", "--as", "bob"]).0[0]["on"], true);
+    assert_eq!(server.objects(&["dnd", "--as", "bob"]).0[0]["let_through"][0], "alice");
+    assert_eq!(server.objects(&["dnd", "off", "--as", "bob"]).0[0]["on"], false);
+}
+
+#[test]
+fn who_one_is_can_be_a_token_and_what_is_wrong_is_said_with_what_to_do() {
+    let server = Server::start();
+    let data = server.place.path().join("data");
+    let made = Command::new(RINGBACK).env_clear().args(["token", "bob", "--data"]).arg(data).output().unwrap();
+    let token = String::from_utf8(made.stdout).unwrap();
+    let file = server.place.path().join("bob.token");
+    std::fs::write(&file, &token).unwrap();
+    let file: &Path = &file;
+    let good = server.ringback(&["dnd", "--token-file"]).arg(file).output().unwrap();
+    assert!(good.status.success(), "{good:?}");
+    let good = server.ringback(&["dnd"]).env("RINGBACK_TOKEN", token.trim()).output().unwrap();
+    assert_eq!(String::from_utf8(good.stdout).unwrap(), "do-not-disturb is off: calls ring\n");
+
+    let refused = |arguments: &[&str]| {
+        let output = server.ringback(arguments).stdin(Stdio::null()).output().unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused(&["dnd"]).contains("--as NAME"));
+    assert!(refused(&["dnd", "--as", "Bob B."]).contains("lower-case"));
+    assert!(refused(&["dnd", "--as", "bob", "--server", "https://calls.example"]).contains("--token-file"));
+    assert!(refused(&["dnd", "--as", "bob", "--server", "http://127.0.0.1:1"]).contains("start it with `ringback`"));
+    assert!(refused(&["dnd", "--token", "nonsense"]).contains("ringback token"));
+    assert!(refused(&["call", "bob", "--as", "bob"]).contains("yourself"));
+    assert!(refused(&["call", "alice", "--as", "bob", "--timeout", "0"]).contains("timeout_seconds"));
+}
