@@ -331,6 +331,7 @@ fn who_one_is_can_be_a_token_and_what_is_wrong_is_said_with_what_to_do() {
     assert!(refused(&["dnd", "--as", "Bob B."]).contains("lower-case"));
     assert!(refused(&["dnd", "--as", "bob", "--server", "https://calls.example"]).contains("--token-file"));
     assert!(refused(&["dnd", "--as", "bob", "--server", "http://127.0.0.1:1"]).contains("start it with `ringback`"));
+    assert!(refused(&["dnd", "--token", token.trim(), "--server", "http://127.0.0.1:1"]).contains("can't be reached"));
     assert!(refused(&["dnd", "--token", "nonsense"]).contains("ringback token"));
     assert!(refused(&["call", "bob", "--as", "bob"]).contains("yourself"));
     assert!(refused(&["call", "alice", "--as", "bob", "--timeout", "0"]).contains("timeout_seconds"));

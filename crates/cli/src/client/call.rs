@@ -1,17 +1,17 @@
 //! `ringback call`: calls, shows how it goes, and stays until it is over.
 
-use super::PATIENCE;
 use super::args::CallArgs;
 use super::keys::{Key, Keys};
+use super::reach;
 use super::say::{self, Screen};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use ringback_client::{
     Call, CallEvent, CallInvitationService, Events, InvitationId, InviteOptions, SendOptions, TurnState, UserId,
     display_name,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Runs `ringback call`.
 pub(super) async fn run(args: CallArgs) -> Result<()> {
@@ -28,8 +28,7 @@ pub(super) async fn run(args: CallArgs) -> Result<()> {
 /// Calls, and says whether somebody answered.
 async fn call(service: &CallInvitationService, args: &CallArgs, keys: &mut Keys, screen: &mut Screen) -> Result<bool> {
     let mut events = service.events();
-    let reached = timeout(PATIENCE, service.connected()).await;
-    reached.with_context(|| format!("{} doesn't answer: is the server running?", args.who.server()))??;
+    reach(service).await?;
     let options = SendOptions {
         invite: InviteOptions { timeout_seconds: args.timeout, ..InviteOptions::to(args.users.iter()) },
         is_video_call: args.video,

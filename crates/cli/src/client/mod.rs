@@ -12,7 +12,7 @@ pub(crate) use args::ClientCommand;
 use args::WhoArgs;
 
 use anyhow::{Context, Result, bail};
-use ringback_client::{CallInvitationConfig, CallInvitationService, Init, InitError, KeepError, Notifier};
+use ringback_client::{CallEvent, CallInvitationConfig, CallInvitationService, Init, InitError, KeepError, Notifier};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,11 +59,9 @@ impl WhoArgs {
     /// Does something as a device that is there for this alone, and signs it off afterwards.
     async fn passing<T>(&self, act: impl AsyncFnOnce(CallInvitationService) -> Result<T>) -> Result<T> {
         let service = CallInvitationService::init(self.init().await?).await?;
-        let connected = tokio::time::timeout(PATIENCE, service.connected()).await;
-        let done = match connected {
-            Ok(Ok(())) => act(service.clone()).await,
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(anyhow::anyhow!("{} doesn't answer: is the server running?", self.server())),
+        let done = match reach(&service).await {
+            Ok(()) => act(service.clone()).await,
+            Err(error) => Err(error),
         };
         service.uninit().await;
         done
@@ -85,6 +83,26 @@ impl WhoArgs {
             }
         }
         bail!("{TERMINALS} terminals listen for this user already: close one, or give this one --state DIR")
+    }
+}
+
+/// Waits until the service is connected; the first thing that keeps it from that is an error.
+async fn reach(service: &CallInvitationService) -> Result<()> {
+    let mut events = service.events();
+    let trouble = async {
+        loop {
+            match events.next().await {
+                Some(CallEvent::Error { message, .. }) => return message,
+                Some(_) => {}
+                None => std::future::pending().await,
+            }
+        }
+    };
+    tokio::select! {
+        connected = tokio::time::timeout(PATIENCE, service.connected()) => {
+            Ok(connected.context("the server doesn't answer: is it a Ringback server?")??)
+        }
+        message = trouble => bail!(message),
     }
 }
 

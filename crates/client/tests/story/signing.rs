@@ -131,6 +131,8 @@ async fn the_example_answers_and_calls_back() {
     let mut alice = alice;
     alice.told("S9", |event| matches!(event, CallEvent::OutgoingCallTimeout { .. }).then_some(())).await;
 
+    let readme = include_str!("../../../../README.md");
+    assert!(readme.contains(include_str!("../../examples/answer.rs")), "the README has the example as it is");
     // Cargo builds examples beside the tests.
     let tests = std::env::current_exe().unwrap();
     let example = tests.parent().unwrap().parent().unwrap().join("examples").join("answer");
