@@ -16,6 +16,7 @@ mod keep;
 mod link;
 mod notifier;
 mod service;
+mod shapes;
 mod task;
 mod token;
 mod wire;
@@ -26,9 +27,9 @@ pub use config::{
 pub use error::{CallError, ConfigError, InitError, KeepError};
 pub use events::{CallEvent, CallInvitationEvents, ConnectionState, DefaultAction, Events};
 pub use notifier::{Clicks, Denied, Notification, Notifier, Ring};
-pub use service::{
-    Accepted, CallInvitationService, DialedBack, DoNotDisturb, HistoryPage, Init, InviteOptions, MissedCalls,
-    SendOptions, Sent, display_name,
+pub use service::CallInvitationService;
+pub use shapes::{
+    Accepted, DialedBack, DoNotDisturb, HistoryPage, Init, InviteOptions, MissedCalls, SendOptions, Sent, display_name,
 };
 pub use token::TokenSource;
 
