@@ -315,13 +315,13 @@ export class DeviceSession {
   }
   /** The server said that this device is in this call. @param {string} id @param {boolean} again @param {Sent|null} sent */
   enter(id, again, sent) {
-    if (again && this.held(id)?.view?.ended) return; // the answer to a repeat may be older than the end that was shown
-    const { here } = this.s.keep;
+    const old = this.held(id)?.view, last = old?.own.at(-1), { here } = this.s.keep;
+    // The answer to a repeat may be older than the view that has shown how it ended since, for all or for this device.
+    if (again && (old?.ended || (last?.state === "left" && this.on(last)))) return;
     const [first, held] = [!here.includes(id), this.heldOrNew(id)];
     if (first) here.push(id);
     if (sent && (first || !sent.dialed)) held.sent = sent; // D7: a repeated dial-back returns the call that it is in
-    if (held.next) return;
-    // A repeat is answered without a view: the call may have ended meanwhile.
+    if (held.next) return; // a repeat is answered without a view: the call may have ended meanwhile
     if (again && !held.view) return this.askOwn({ type: "fetch", invitation_id: id, offset: 0 });
     const { view, others, lacking, sent: owed } = held;
     if (first || !view || !owed || owed.dialed || !owed.callees.every((user) => byId(others, user))) return;

@@ -5,6 +5,7 @@ use super::{
     Answered, Ask, Bye, Connection, DialBack, ENGAGING, Elsewhere, Event, Key, Link, MissedRef, Output, PATIENCE, PING,
     REQUESTS, Request, Session,
 };
+use crate::call::{OwnTurn, TurnState};
 use crate::id::{InvitationId, RequestId, UserId};
 use crate::line::Made;
 use crate::refusal::{Code, Refusal};
@@ -215,8 +216,10 @@ impl Session {
 
     /// The server said that this device is in this call.
     fn enter(&mut self, invitation: InvitationId, again: bool, sent: Option<Sent>) {
-        // The answer to a repeat may be older than the view that has shown how the call ended since.
-        if again && self.held(invitation).is_some_and(Held::ended) {
+        // The answer to a repeat may be older than the view that has shown how it ended since, for all or for us.
+        let left = |t: &OwnTurn| t.state == TurnState::Left && t.device.as_ref() == Some(&self.device);
+        let over = |held: &Held| held.ended() || held.view.as_ref().and_then(|v| v.own.last()).is_some_and(left);
+        if again && self.held(invitation).is_some_and(over) {
             return;
         }
         let first = !self.keep.here.contains(&invitation);

@@ -1,6 +1,7 @@
 //! Requests, claims and dial-backs: N1 to N3, L9, D6, D7, S3, S13, S15.
 
 use super::*;
+use crate::call::Leaving;
 use crate::step::{CancelWhom, Claim, Details};
 
 fn dial(entry: &MissedEntry) -> Ask {
@@ -61,6 +62,26 @@ fn a_repeat_of_what_ended_is_told_to_its_end() {
     });
     let out = bed.reply(&fetch, Reply::Details(Box::new(Details { view, offset: 0 })));
     assert_eq!(told(&out), ["S7 c1 Alice", "S8 busy Alice", "S11 c1 Busy"]);
+    assert_eq!(bed.session.in_call(), None);
+}
+
+// spec: N2, L9: the answer to a repeat doesn't put a device back into what it was shown to have left since
+#[test]
+fn a_repeat_of_what_was_left_enters_nothing() {
+    let mut bed = Bed::connected();
+    let entry = a_missed_call();
+    bed.act("r-1", dial(&entry));
+    bed.lose();
+    bed.input(Input::Opened);
+    bed.welcome();
+    bed.view(later(&rung(ONE), 3, |v| {
+        v.group = true;
+        v.own.push(turn(2, TurnKind::Joined, "bob", TurnState::Left));
+        v.own[1].device = Some(device("d-1"));
+        v.own[1].leaving = Some(Leaving::Lost);
+    }));
+    bed.frame(Frame::Synced);
+    bed.reply("r-1", called(ONE, "d-1"));
     assert_eq!(bed.session.in_call(), None);
 }
 
