@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Shortest and longest wait before trying again.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -207,7 +208,6 @@ pub(crate) fn back_off(failures: u32, chance: f64) -> Duration {
 async fn open(address: &Address) -> Result<Socket, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let request = address.url.as_str().into_client_request().map_err(|error| text(&error))?;
-    let connector = if address.tls { tls().await? } else { Connector::Plain };
     let stream = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(|error| text(&error))?;
     // Frames are small and wait for answers: nothing is gained by holding them back.
     stream.set_nodelay(true).map_err(|error| text(&error))?;
@@ -217,17 +217,45 @@ async fn open(address: &Address) -> Result<Socket, String> {
         .max_write_buffer_size(FRAME)
         .max_message_size(Some(FRAME))
         .max_frame_size(Some(FRAME));
-    let opened = client_async_tls_with_config(request, stream, Some(config), Some(connector)).await;
-    opened.map(|(socket, _)| socket).map_err(|error| text(&error))
+    upgrade(address, request, stream, config).await
 }
 
 #[cfg(feature = "tls")]
-async fn tls() -> Result<Connector, String> {
+async fn upgrade(
+    address: &Address,
+    request: Request,
+    stream: TcpStream,
+    config: WebSocketConfig,
+) -> Result<Socket, String> {
+    use tokio_tungstenite::{Connector, client_async_tls_with_config};
+    let connector = if address.tls { Connector::Rustls(trusted().await?) } else { Connector::Plain };
+    let opened = client_async_tls_with_config(request, stream, Some(config), Some(connector)).await;
+    opened.map(|(socket, _)| socket).map_err(|error| error.to_string())
+}
+
+#[cfg(not(feature = "tls"))]
+async fn upgrade(
+    address: &Address,
+    request: Request,
+    stream: TcpStream,
+    config: WebSocketConfig,
+) -> Result<Socket, String> {
+    if address.tls {
+        return Err("the feature `tls` is off".to_owned());
+    }
+    let stream = MaybeTlsStream::Plain(stream);
+    let opened = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await;
+    opened.map(|(socket, _)| socket).map_err(|error| error.to_string())
+}
+
+/// TLS by the certificates that the system trusts.
+#[cfg(feature = "tls")]
+async fn trusted() -> Result<std::sync::Arc<rustls::ClientConfig>, String> {
     use std::sync::{Arc, OnceLock};
     /// What the system trusts; read once, since that takes a while.
     static TRUSTED: OnceLock<Arc<rustls::ClientConfig>> = OnceLock::new();
     if let Some(config) = TRUSTED.get() {
-        return Ok(Connector::Rustls(config.clone()));
+        return Ok(config.clone());
     }
     let read = tokio::task::spawn_blocking(|| {
         let mut roots = rustls::RootCertStore::empty();
@@ -243,12 +271,7 @@ async fn tls() -> Result<Connector, String> {
         Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
     });
     let config = read.await.map_err(|error| error.to_string())??;
-    Ok(Connector::Rustls(TRUSTED.get_or_init(|| config).clone()))
-}
-
-#[cfg(not(feature = "tls"))]
-async fn tls() -> Result<Connector, String> {
-    Err("the feature `tls` is off".to_owned())
+    Ok(TRUSTED.get_or_init(|| config).clone())
 }
 
 #[cfg(test)]
