@@ -317,7 +317,7 @@ export class DeviceSession {
   enter(id, again, sent) {
     const old = this.held(id)?.view, last = old?.own.at(-1), { here } = this.s.keep;
     // The answer to a repeat may be older than the view that has shown how it ended since, for all or for this device.
-    if (again && (old?.ended || (last?.state === "left" && this.on(last)))) return;
+    if (again && (old?.ended || last?.state === "left" || (last?.state === "accepted" && !this.on(last)))) return;
     const [first, held] = [!here.includes(id), this.heldOrNew(id)];
     if (first) here.push(id);
     if (sent && (first || !sent.dialed)) held.sent = sent; // D7: a repeated dial-back returns the call that it is in

@@ -217,8 +217,10 @@ impl Session {
     /// The server said that this device is in this call.
     fn enter(&mut self, invitation: InvitationId, again: bool, sent: Option<Sent>) {
         // The answer to a repeat may be older than the view that has shown how it ended since, for all or for us.
-        let left = |t: &OwnTurn| t.state == TurnState::Left && t.device.as_ref() == Some(&self.device);
-        let over = |held: &Held| held.ended() || held.view.as_ref().and_then(|v| v.own.last()).is_some_and(left);
+        let past = |t: &OwnTurn| {
+            t.state == TurnState::Left || t.state == TurnState::Accepted && t.device.as_ref() != Some(&self.device)
+        };
+        let over = |held: &Held| held.ended() || held.view.as_ref().and_then(|v| v.own.last()).is_some_and(past);
         if again && self.held(invitation).is_some_and(over) {
             return;
         }

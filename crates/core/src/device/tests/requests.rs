@@ -1,7 +1,7 @@
 //! Requests, claims and dial-backs: N1 to N3, L9, D6, D7, S3, S13, S15.
 
 use super::*;
-use crate::call::Leaving;
+use crate::call::OwnTurn;
 use crate::step::{CancelWhom, Claim, Details};
 
 fn dial(entry: &MissedEntry) -> Ask {
@@ -75,13 +75,15 @@ fn a_repeat_of_what_was_left_enters_nothing() {
     bed.input(Input::Opened);
     bed.welcome();
     bed.view(later(&rung(ONE), 3, |v| {
+        // In by that request, taken out by the user's other device, which is in it now.
         v.group = true;
-        v.own.push(turn(2, TurnKind::Joined, "bob", TurnState::Left));
-        v.own[1].device = Some(device("d-1"));
-        v.own[1].leaving = Some(Leaving::Lost);
+        v.own = vec![
+            OwnTurn { device: Some(device(HERE)), ..turn(2, TurnKind::Joined, "bob", TurnState::Left) },
+            OwnTurn { device: Some(device("d-2")), ..turn(3, TurnKind::Joined, "bob", TurnState::Accepted) },
+        ];
     }));
     bed.frame(Frame::Synced);
-    bed.reply("r-1", called(ONE, "d-1"));
+    bed.reply("r-1", called(ONE, HERE));
     assert_eq!(bed.session.in_call(), None);
 }
 
