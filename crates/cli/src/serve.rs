@@ -4,7 +4,7 @@ use crate::args::SettingArgs;
 use anyhow::{Context, Result, bail};
 use ringback_server::{Config, Server};
 use ringback_store::Sqlite;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use tracing_subscriber::filter::LevelFilter;
 
 /// Runs the server.
@@ -65,16 +65,19 @@ async fn asked_again(signals: &mut Signals) {
 /// Says where it is, and in development mode where to begin.
 fn greet(server: &Server, data: &std::path::Path) {
     let links = server.links();
-    if links.is_empty() {
-        println!("Ringback listens on {}.", server.address());
-        return;
-    }
-    println!("Ringback runs in development mode: on this machine, anybody may be anybody.");
-    println!("Open two of these, each in a window of its own, and call:\n");
-    for link in links {
-        println!("  {link}");
-    }
-    println!("\nEverything is kept in {}. Stop it with Ctrl-C.", data.display());
+    let text = if links.is_empty() {
+        format!("Ringback listens on {}.\n", server.address())
+    } else {
+        let links: String = links.iter().map(|link| format!("  {link}\n")).collect();
+        format!(
+            "Ringback runs in development mode: on this machine, anybody may be anybody.\n\
+             Open two of these, each in a window of its own, and call:\n\n{links}\n\
+             Everything is kept in {}. Stop it with Ctrl-C.\n",
+            data.display()
+        )
+    };
+    // Nobody may be reading; the server goes on without.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// SIGTERM and Ctrl-C.
