@@ -154,3 +154,28 @@ fn a_token_never_prints() {
     let hello = read(r#"{"type":"hello","token":"secret-words","protocol":1,"device":{"id":"d"}}"#).unwrap();
     assert!(!format!("{hello:?}").contains("secret-words"));
 }
+
+/// The frames in the fenced blocks of the description of the wire that say whose they are.
+fn described(whose: &str) -> Vec<Value> {
+    let text = include_str!("../../../docs/protocol.md");
+    let fence = format!("```json {whose}\n");
+    let blocks = text.split(&fence).skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.flat_map(|block| serde_json::Deserializer::from_str(block).into_iter().map(Result::unwrap)).collect()
+}
+
+// spec: V5: whoever writes a client by the description alone is understood
+#[test]
+fn every_frame_of_the_description_reads_and_writes_back() {
+    let (client, server) = (described("client"), described("server"));
+    assert!(client.len() >= 6 && server.len() >= 18, "{} and {}", client.len(), server.len());
+    for frame in client {
+        let read = read(&frame.to_string()).unwrap_or_else(|why| panic!("{frame}: {why:?}"));
+        assert_eq!(serde_json::from_str::<Value>(&read.encode(NOW)).unwrap(), frame);
+    }
+    let user = UserId::new("alice").unwrap();
+    for frame in server {
+        let read = ServerFrame::decode(&frame.to_string(), &user, NOW).unwrap_or_else(|why| panic!("{frame}: {why:?}"));
+        assert_eq!(serde_json::from_str::<Value>(&read.encode(NOW)).unwrap(), frame);
+    }
+    assert!(!include_str!("../../../docs/protocol.md").contains("```json\n"), "a frame that nothing checks");
+}
