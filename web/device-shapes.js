@@ -108,6 +108,7 @@
  * @property {OwnTurn[]} own
  * @property {Other[]} others
  * @property {number} others_count
+ * @property {number} own_changed
  * @property {string|null} [ended]
  */
 

@@ -13,6 +13,8 @@ import { VERSION } from "./version.js";
 const GOODBYE_MS = 3_000;
 /** Answers kept for a tab that has yet to ask for them again, after this tab took over. */
 const MOST_EARLY = 64;
+/** Requests of the connection alone that may wait for their answer. */
+const MOST_PASSING = 64;
 /** Longest that a timer of the browser can be set, in ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -37,6 +39,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @property {string | null} inCall
  * @property {{calls: any[], total: number}} missed
  * @property {Ring[]} rings
+ * @property {string[]} blocked whom this user blocked, as the last connection said and this device changed since
+ * @property {{until: number, letThrough: string[]} | null} doNotDisturb likewise; `until` by this browser's clock
  * @property {unknown} snapshot opaque
  * @property {string[]} acts requests without an answer
  */
@@ -54,6 +58,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @property {LeaderState | undefined} inherited what the leader before said last
  * @property {(event: import("./tabs.js").ServiceEvent) => void} emit
  * @property {(state: LeaderState) => void} publish
+ * @property {(signal: any) => void} signal what a peer's media says, in the wire's spelling
  */
 
 /** The one tab of a user that acts for the device. */
@@ -83,6 +88,10 @@ export class Leader {
     this.early = new Map();
     /** @type {Map<string, Ring>} */
     this.rings = new Map((inherited?.rings ?? []).map((ring) => [ringKey(ring), ring]));
+    /** Requests that end with their connection: never repeated, never kept. @type {Map<string, {resolve: (ok: any) => void, reject: (error: any) => void}>} */
+    this.passing = new Map();
+    this.blocked = inherited?.blocked ?? [];
+    this.doNotDisturb = inherited?.doNotDisturb ?? null;
     this.taking = false;
     this.takeAgain = false;
     /** What the worker keeps and this tab has taken, should the worker not have heard. @type {Set<number>} */
@@ -99,8 +108,8 @@ export class Leader {
       url: options.url,
       token: options.token,
       onOpen: (token) => this.open(token),
-      onFrame: (frame) => this.input({ type: "frame", frame }),
-      onLost: () => this.input({ type: "closed" }),
+      onFrame: (frame) => this.frame(frame),
+      onLost: () => this.lost(),
       onError: (error) => this.tokenRefused(error),
     });
   }
@@ -125,6 +134,7 @@ export class Leader {
     this.connection.stop();
     for (const { reject } of this.acts.values()) reject({ code: "unavailable", message: "The service was closed." });
     this.acts.clear();
+    this.dropPassing();
   }
 
   /**
@@ -145,8 +155,63 @@ export class Leader {
     const act = {};
     act.promise = new Promise((resolve, reject) => Object.assign(act, { resolve, reject }));
     this.acts.set(id, act);
+    act.promise.then(() => this.settled(ask), () => undefined);
     if (!this.begun.delete(id)) this.input({ type: "act", id, ask });
     return act.promise;
+  }
+
+  /**
+   * Asks what is of this connection alone, such as a signal of the media: it isn't repeated when the connection is lost.
+   * @param {object} frame
+   * @returns {Promise<any>}
+   */
+  pass(frame) {
+    if (this.state !== "connected") return Promise.reject(away("There is no connection just now."));
+    if (this.passing.size >= MOST_PASSING) return Promise.reject(away("Too many requests wait for an answer."));
+    return new Promise((resolve, reject) => {
+      const id = crypto.randomUUID();
+      this.passing.set(id, { resolve, reject });
+      this.connection.send({ ...frame, id });
+    });
+  }
+
+  dropPassing() {
+    for (const { reject } of this.passing.values()) reject(away("The connection was lost."));
+    this.passing.clear();
+  }
+
+  /** What a request that was taken changes in what is shown of the user. @param {any} ask */
+  settled(ask) {
+    if (ask.type === "block") this.blocked = [...this.blocked.filter((user) => user !== ask.user), ask.user];
+    else if (ask.type === "unblock") this.blocked = this.blocked.filter((user) => user !== ask.user);
+    else if (ask.type === "do_not_disturb") {
+      this.doNotDisturb = ask.for_ms ? { until: Date.now() + ask.for_ms, letThrough: ask.let_through } : null;
+    } else return;
+    if (!this.stopped) this.publish();
+  }
+
+  /** @param {any} frame of the server */
+  frame(frame) {
+    const waiting = frame.type === "reply" ? this.passing.get(frame.id) : undefined;
+    if (waiting) {
+      this.passing.delete(frame.id);
+      if (frame.error) waiting.reject(frame.error);
+      else waiting.resolve(frame.ok ?? {});
+      // To the machine it is a sign of life.
+      return this.input({ type: "frame", frame: { type: "pong" } });
+    }
+    if (frame.type === "welcome") {
+      const { blocked, do_not_disturb: quiet } = frame;
+      this.blocked = blocked ?? [];
+      this.doNotDisturb = quiet ? { until: Date.now() + quiet.remaining_ms, letThrough: quiet.let_through } : null;
+    }
+    this.input({ type: "frame", frame });
+    if (frame.type === "signal" && !this.stopped) this.options.signal(frame);
+  }
+
+  lost() {
+    this.input({ type: "closed" });
+    this.dropPassing();
   }
 
   /**
@@ -231,7 +296,7 @@ export class Leader {
     const outputs = this.session.input(Date.now(), message);
     // What the machine is now comes first: whatever becomes of the outputs, the next leader knows that they came.
     for (const output of outputs) this.note(output);
-    const changesNothing = message.type === "tick" || message.frame?.type === "pong";
+    const changesNothing = message.type === "tick" || ["pong", "signal"].includes(message.frame?.type);
     if (outputs.length > 0 || !changesNothing) this.publish();
     this.outputs.push(...outputs);
     this.performAll();
@@ -374,6 +439,8 @@ export class Leader {
       inCall: session.inCall(),
       missed: session.missed(),
       rings: [...this.rings.values()],
+      blocked: this.blocked,
+      doNotDisturb: this.doNotDisturb,
       acts: [...this.acts.keys(), ...this.begun],
       // Copies all that the machine knows: made when it is sent to another tab, and not for a tab alone.
       get snapshot() {
@@ -381,6 +448,11 @@ export class Leader {
       },
     });
   }
+}
+
+/** @param {string} message */
+function away(message) {
+  return { code: "unavailable", message, retry_after_ms: 1_000 };
 }
 
 /** @param {Ring} ring */

@@ -28,3 +28,4 @@ export { VERSION } from "./version.js";
 /** @typedef {import("./shapes.js").MissedCall} MissedCall */
 /** @typedef {import("./shapes.js").Participant} Participant */
 /** @typedef {import("./shapes.js").ParticipantState} ParticipantState */
+/** @typedef {import("./shapes.js").Signal} Signal */

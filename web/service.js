@@ -2,7 +2,7 @@
 
 import { checkConfig, checkId, checkResource, checkTimeout, ConfigError } from "./config.js";
 import { Leader } from "./leader.js";
-import { call, CallError, historyEntry, invitation, missedCall, missedRef } from "./shapes.js";
+import { call, CallError, historyEntry, invitation, missedCall, missedRef, signal } from "./shapes.js";
 import { Tabs } from "./tabs.js";
 import { texts } from "./texts.js";
 
@@ -69,7 +69,8 @@ const signedIn = new Set();
  *
  * All tabs of a browser in which the same user is signed in are one device. They share one connection; an event is given
  * to the tab that the user looked at last; how things stand (`calls`, `missed`, `connectionState`) is the same in
- * all of them, and each fires "change" when it changes: draw from these, act on the events.
+ * all of them, and each fires "change" when it changes: draw from these, act on the events. Each fires "signal", too, a
+ * CustomEvent whose `detail` is a `Signal`: what the media of a peer in the call says (R1).
  */
 export class CallInvitationService extends EventTarget {
   /** @type {InitOptions | null} */
@@ -109,6 +110,7 @@ export class CallInvitationService extends EventTarget {
         event: (event) => this.#dispatch(event),
         state: (state) => this.#changed(/** @type {any} */ (state)),
         share: (shared) => this.#shared(/** @type {any} */ (shared)),
+        signal: (frame) => this.dispatchEvent(new CustomEvent("signal", { detail: signal(frame) })),
         clicked: () => void this.#leader?.takeClicks(),
       });
       signedIn.add(this);
@@ -270,6 +272,26 @@ export class CallInvitationService extends EventTarget {
   }
 
   /**
+   * Hands something to the media of another participant: to the device that they are in the call on, and to nobody else
+   * (R1). It is never kept and never repeated: a peer that is away for a moment doesn't get it.
+   * @param {{to: string | {id: string}, data: object, device?: string, invitationID?: string}} signal `data`: plain, at
+   *   most 32 KiB as JSON; `device`: only if that is the one they are in the call on
+   */
+  async signal({ to, data, device, invitationID = this.#inCall() }) {
+    await this.#pass({ type: "signal", invitation_id: invitationID, to: userID("to", to), ...(device && { device }), data });
+  }
+
+  /**
+   * Asks for the STUN and TURN servers that the operator has set up, for a call that this device is in.
+   * @param {string} [invitationID]
+   * @returns {Promise<{iceServers: RTCIceServer[], expiresInMs?: number}>} for how long the credentials are valid
+   */
+  async iceServers(invitationID = this.#inCall()) {
+    const { ice_servers, expires_in_ms } = await this.#pass({ type: "ice_servers", invitation_id: invitationID });
+    return { iceServers: ice_servers, ...(expires_in_ms !== undefined && { expiresInMs: expires_in_ms }) };
+  }
+
+  /**
    * Hears no more from a user; they can't tell (L13).
    * @param {string | {id: string}} user
    */
@@ -329,6 +351,20 @@ export class CallInvitationService extends EventTarget {
     return { calls: calls.map(missedCall), total };
   }
 
+  /** Whom this user blocked, as the last connection said and this device changed since. @returns {string[]} */
+  get blocked() {
+    return this.#state?.blocked ?? [];
+  }
+
+  /**
+   * Do-not-disturb while it holds, likewise; `until` in ms since 1970.
+   * @returns {{until: number, letThrough: string[]} | null}
+   */
+  get doNotDisturb() {
+    const set = this.#state?.doNotDisturb ?? null;
+    return set && set.until > Date.now() ? set : null;
+  }
+
   /** @param {any} view */
   #call(view) {
     const ring = this.#state?.rings.find((one) => one.invitation_id === view.invitation_id);
@@ -359,9 +395,27 @@ export class CallInvitationService extends EventTarget {
    * @param {object} ask
    * @returns {Promise<any>}
    */
-  async #act(ask) {
+  #act(ask) {
+    return this.#ask("act", [crypto.randomUUID(), ask]);
+  }
+
+  /**
+   * Asks what is of the connection alone.
+   * @param {object} frame
+   * @returns {Promise<any>}
+   */
+  #pass(frame) {
+    return this.#ask("pass", [frame]);
+  }
+
+  /**
+   * @param {string} method
+   * @param {unknown[]} args
+   * @returns {Promise<any>}
+   */
+  async #ask(method, args) {
     try {
-      return await this.#open().ask("act", [crypto.randomUUID(), ask]);
+      return await this.#open().ask(method, args);
     } catch (error) {
       throw error instanceof Error ? error : new CallError(/** @type {any} */ (error));
     }
@@ -396,6 +450,7 @@ export class CallInvitationService extends EventTarget {
       inherited: /** @type {any} */ (tabs.state),
       emit: (event) => tabs.emit(event),
       publish: (state) => tabs.publish(state),
+      signal: (frame) => tabs.signal(frame),
     });
     this.#leader.start();
   }
@@ -410,6 +465,7 @@ export class CallInvitationService extends EventTarget {
     const leader = this.#leader;
     if (!leader) throw { code: "unavailable", message: "The service was closed." };
     if (method === "act") return leader.act(args[0], args[1]);
+    if (method === "pass") return leader.pass(args[0]);
     if (method === "updateToken") {
       this.#token = args[1];
       if (leader.retoken()) return {};
@@ -497,7 +553,7 @@ export class CallInvitationService extends EventTarget {
     signedIn.delete(this);
     const state = this.#state;
     this.#leader = this.#tabs = null;
-    if (state) this.#changed({ ...state, connection: "disconnected", calls: [], inCall: null, rings: [], missed: { calls: [], total: 0 } });
+    if (state) this.#changed({ ...state, connection: "disconnected", calls: [], inCall: null, rings: [], missed: { calls: [], total: 0 }, blocked: [], doNotDisturb: null });
     this.#state = this.#options = this.#token = null;
     this.#events = {};
     this.#told = { connection: "", missed: NO_MISSED };

@@ -47,6 +47,15 @@
  * @property {ParticipantState} state
  * @property {number} turn
  * @property {string} inviter user id
+ * @property {number} entered of those in the call: orders them by when they came in, alike on all devices
+ */
+
+/**
+ * What a peer's media says (R1); `data` is whatever they sent.
+ * @typedef {object} Signal
+ * @property {string} invitationID
+ * @property {{user: string, device: string}} from who is in the call, and the device that they are in it on
+ * @property {any} data
  */
 
 /**
@@ -148,6 +157,14 @@ export function historyEntry(wire) {
 }
 
 /**
+ * @param {any} wire
+ * @returns {Signal}
+ */
+export function signal({ invitation_id, from, device, data }) {
+  return { invitationID: invitation_id, from: { user: from, device }, data };
+}
+
+/**
  * @param {any} view of one call, as device.js holds it
  * @param {{user: string, inCall: string | null, ring: {turn: number, deadline: number} | undefined}} own
  * @returns {Call}
@@ -155,7 +172,7 @@ export function historyEntry(wire) {
 export function call(view, { user, inCall, ring }) {
   const known = new Map(view.others.map((/** @type {any} */ other) => [other.id, { id: other.id, name: other.name }]));
   const last = view.own.at(-1);
-  const self = last && { user: { id: user, name: "" }, self: true, state: last.state, turn: last.no, inviter: last.inviter };
+  const self = last && { user: { id: user, name: "" }, self: true, state: last.state, turn: last.no, inviter: last.inviter, entered: view.own_changed };
   const inviter = ring && view.own.find((/** @type {any} */ turn) => turn.no === ring.turn)?.inviter;
   return {
     invitationID: view.invitation_id,
@@ -179,7 +196,7 @@ export function call(view, { user, inCall, ring }) {
  * @param {any} other of a view
  * @returns {Participant[]} none without a turn
  */
-function participant({ id, name, turns }) {
+function participant({ id, name, changed, turns }) {
   const last = turns.at(-1);
-  return last ? [{ user: { id, name }, self: false, state: last.state, turn: last.no, inviter: last.inviter }] : [];
+  return last ? [{ user: { id, name }, self: false, state: last.state, turn: last.no, inviter: last.inviter, entered: changed }] : [];
 }

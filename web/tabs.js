@@ -23,6 +23,7 @@ const MOST_EVENTS = 256;
  * @property {(event: ServiceEvent) => void} event the app in this tab is to be told
  * @property {(state: unknown) => void} state how things stand, as the leader last said
  * @property {(shared: unknown) => void} share what another tab shared
+ * @property {(signal: unknown) => void} signal what a peer's media says
  * @property {() => void} clicked the service worker keeps something for this user
  */
 
@@ -128,6 +129,15 @@ export class Tabs {
   }
 
   /**
+   * Hands what a peer's media says to all tabs: one of them has this device's. Only the leader does.
+   * @param {unknown} signal plain data
+   */
+  signal(signal) {
+    if (this.others.size > 0) this.post({ type: "signal", signal });
+    this.handlers.signal(signal);
+  }
+
+  /**
    * Tells the other tabs of something that all of them keep.
    * @param {unknown} shared plain data
    */
@@ -163,6 +173,8 @@ export class Tabs {
         return void this.unconfirmed.get(message.tab)?.delete(message.number);
       case "state":
         return this.follow(message.leader, message.state);
+      case "signal":
+        return this.leading ? undefined : this.handlers.signal(message.signal);
       case "share":
         return this.handlers.share(message.shared);
       case "clicked":

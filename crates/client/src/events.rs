@@ -1,7 +1,9 @@
 //! What the app is told: callbacks with the seed page's names, and the same as a stream (spec §3).
 
 use crate::task::{Command, Commands};
-use crate::{CallId, CallType, CallUser, Code, EndReason, Invitation, MissedCall, MissedCallRef, TurnState, UserId};
+use crate::{
+    CallId, CallType, CallUser, Code, EndReason, Invitation, MissedCall, MissedCallRef, Signal, TurnState, UserId,
+};
 use ringback_core::device::{Connection, Elsewhere, Event};
 use std::fmt;
 use std::sync::Arc;
@@ -129,6 +131,8 @@ pub enum CallEvent {
     TokenWillExpire {
         remaining: Duration,
     },
+    /// What another participant's media says (R1).
+    Signal(Signal),
     Error {
         /// `notifications_denied`, `internal`, or one of the codes of spec §10.
         code: &'static str,
@@ -291,6 +295,9 @@ pub trait CallInvitationEvents: Send + Sync + 'static {
     /// The token expires soon (S13); one that a provider made is renewed without the app's doing.
     fn on_token_will_expire(&self, remaining: Duration) {}
 
+    /// What another participant's media says (R1).
+    fn on_signal(&self, signal: &Signal) {}
+
     /// Something failed that no request's answer tells (S13).
     fn on_error(&self, code: &str, message: &str) {}
 }
@@ -446,6 +453,7 @@ impl CallEvent {
             Self::MissedCallsChanged { missed_calls, count } => app.on_missed_calls_changed(missed_calls, *count),
             Self::ConnectionStateChanged { state } => app.on_connection_state_changed(*state),
             Self::TokenWillExpire { remaining } => app.on_token_will_expire(*remaining),
+            Self::Signal(signal) => app.on_signal(signal),
             Self::Error { code, message } => app.on_error(code, message),
         }
     }

@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod keep;
 mod link;
+mod media;
 mod notifier;
 mod service;
 mod shapes;
@@ -26,6 +27,7 @@ pub use config::{
 };
 pub use error::{CallError, ConfigError, InitError, KeepError};
 pub use events::{CallEvent, CallInvitationEvents, ConnectionState, DefaultAction, Events};
+pub use media::{IceServer, IceServers, Signal};
 pub use notifier::{Clicks, Denied, Notification, Notifier, Ring};
 pub use service::CallInvitationService;
 pub use shapes::{

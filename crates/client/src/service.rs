@@ -82,6 +82,7 @@ impl CallInvitationService {
             link: Link::Idle,
             token: String::new(),
             waiting: HashMap::new(),
+            passing: crate::media::Waiting::default(),
             page: None,
             failures: 0,
             opened: None,
@@ -380,7 +381,11 @@ impl CallInvitationService {
         }
     }
 
-    fn this_call(&self, invitation: Option<InvitationId>) -> Result<InvitationId, CallError> {
+    pub(crate) fn commands(&self) -> &mpsc::Sender<Command> {
+        &self.commands
+    }
+
+    pub(crate) fn this_call(&self, invitation: Option<InvitationId>) -> Result<InvitationId, CallError> {
         let none = || CallError::new(Code::NotFound, "this device is in no call");
         invitation.or_else(|| self.in_call()).ok_or_else(none)
     }

@@ -5,6 +5,7 @@ use crate::error::KeepError;
 use crate::events::{CallEvent, CallInvitationEvents, ConnectionState};
 use crate::keep::Keep;
 use crate::link::{Address, Failed, Happened, Link, back_off};
+use crate::media::{Passing, Waiting};
 use crate::notifier::{Clicks, Notification, Notifier, Ring};
 use crate::token::TokenSource;
 use crate::{HistoryPage, MissedCallRef, wire};
@@ -46,6 +47,8 @@ pub(crate) enum Command {
         ask: Ask,
         answer: oneshot::Sender<Outcome>,
     },
+    /// Asks what is of this connection alone.
+    Pass(Box<Passing>),
     DefaultAction(Box<MissedCallRef>),
     Clicked(Option<Box<MissedCallRef>>),
     Dismissed(Option<Box<MissedCallRef>>),
@@ -139,6 +142,8 @@ pub(crate) struct Task {
     pub(crate) token: String,
     /// Who waits for which request; bounded by the machine, which refuses beyond its own bound.
     pub(crate) waiting: HashMap<RequestId, oneshot::Sender<Outcome>>,
+    /// Who waits for what is of this connection alone.
+    pub(crate) passing: Waiting,
     /// A page of history on its way to who waits for it.
     pub(crate) page: Option<HistoryPage>,
     pub(crate) failures: u32,
@@ -189,6 +194,7 @@ impl Task {
                 self.waiting.insert(id.clone(), answer);
                 Input::Act { id, ask }
             }
+            Command::Pass(passing) => return self.pass(*passing).await,
             Command::DefaultAction(missed) => match self.dial_back(*missed) {
                 Some(act) => act,
                 None => return,
@@ -209,6 +215,19 @@ impl Task {
             Command::Stop(_) => return,
         };
         self.inputs([input]).await;
+    }
+
+    /// Sends what is of this connection alone; without one, whoever waits learns it by the dropped answer.
+    async fn pass(&mut self, passing: Passing) {
+        if lock(&self.shared.standing).connection != Some(ConnectionState::Connected) {
+            return;
+        }
+        let Some((id, request)) = self.passing.take(passing) else { return };
+        let frame = ClientFrame::Request { id, request }.encode(self.shared.clock.now());
+        if !self.link.is_open() || !self.link.send(vec![frame]).await {
+            self.again(Duration::ZERO);
+            self.inputs([Input::Closed]).await;
+        }
     }
 
     /// The act of a click's default action; its outcome is told by S3 or by the call.
@@ -254,6 +273,14 @@ impl Task {
                 ServerFrame::Pong
             }
         };
+        let frame = match frame {
+            ServerFrame::Reply { id, answer } if self.passing.answered(&id, &answer) => ServerFrame::Pong,
+            ServerFrame::Signal(signal) => {
+                self.tell(CallEvent::Signal(signal.into()));
+                ServerFrame::Pong
+            }
+            other => other,
+        };
         let bye = if let ServerFrame::Bye(bye) = &frame { Some(bye.clone()) } else { None };
         match &frame {
             ServerFrame::Welcome(greeting) => {
@@ -284,12 +311,16 @@ impl Task {
     fn after(&mut self, bye: ringback_core::device::Frame, wait: Duration) {
         let ringback_core::device::Frame::Bye(bye) = bye else { return };
         match bye {
-            Bye::Replaced | Bye::UpgradeRequired => self.link = Link::Idle,
+            Bye::Replaced | Bye::UpgradeRequired => {
+                self.passing.clear();
+                self.link = Link::Idle;
+            }
             Bye::Unauthorized => {
                 self.refused = true;
                 if self.shared.tokens.renews() {
                     self.again(wait);
                 } else {
+                    self.passing.clear();
                     self.link = Link::Idle;
                 }
             }
@@ -319,6 +350,7 @@ impl Task {
 
     /// Comes back after a while, and not before `wait`.
     fn again(&mut self, wait: Duration) {
+        self.passing.clear();
         if self.opened.take().is_some_and(|at| at.elapsed() > GOOD) {
             self.failures = 0;
         }

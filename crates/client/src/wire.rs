@@ -81,7 +81,8 @@ pub(crate) fn frame(frame: ServerFrame) -> (Frame, Option<HistoryPage>) {
         ServerFrame::Gone(invitation) => Frame::Gone(invitation),
         ServerFrame::Missed(view) => Frame::Missed(view),
         ServerFrame::Synced => Frame::Synced,
-        ServerFrame::Pong => Frame::Alive,
+        // What media says, and is told, doesn't concern the machine.
+        ServerFrame::Pong | ServerFrame::Signal(_) => Frame::Alive,
         ServerFrame::Reply { id, answer } => Frame::Reply {
             id,
             answer: answer.map(|done| match done {
@@ -90,6 +91,7 @@ pub(crate) fn frame(frame: ServerFrame) -> (Frame, Option<HistoryPage>) {
                     page = Some(HistoryPage { entries, cursor });
                     Answered::Other
                 }
+                Done::IceServers { .. } => Answered::Other,
                 Done::Token { expires_in } => Answered::Token(expires_in),
             }),
         },

@@ -245,6 +245,22 @@ pub enum Ask {
         /// How many to pass over.
         offset: usize,
     },
+    /// Has a text handed to the device that another one is in the call on (R1); it is never kept.
+    Signal {
+        /// The call that both are in.
+        invitation: InvitationId,
+        /// To whom.
+        to: UserId,
+        /// Only if this is the device that they are in the call on.
+        device: Option<DeviceId>,
+        /// What: the media's own, JSON on the wire.
+        data: Arc<str>,
+    },
+    /// Asks for what the media of a call that this device is in needs: ICE servers (R1).
+    IceServers {
+        /// The call.
+        invitation: InvitationId,
+    },
     /// Leaves the call and forgets the device (S15).
     Uninit,
 }
@@ -272,6 +288,8 @@ pub enum Reply {
         /// All unhandled.
         total: usize,
     },
+    /// Of `IceServers`: this device is in the call, and may have them; the shell knows which they are.
+    InCall,
     /// Of `Hello`.
     Welcome(Box<Welcome>),
 }
@@ -329,6 +347,19 @@ pub struct MissedEntry {
     pub existed: bool,
 }
 
+/// What one device in a call has for another's (R1).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Signal {
+    /// The call.
+    pub invitation: InvitationId,
+    /// Who sent it.
+    pub from: UserId,
+    /// The device that they are in the call on.
+    pub device: DeviceId,
+    /// The media's own.
+    pub data: Arc<str>,
+}
+
 /// What leaves when a batch is durable: to one session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Output {
@@ -354,6 +385,13 @@ pub enum Output {
         to: SessionId,
         /// The view.
         view: MissedView,
+    },
+    /// What another device in the same call has for this one's media.
+    Signal {
+        /// To whom.
+        to: SessionId,
+        /// What.
+        signal: Signal,
     },
     /// This session has to close: its device connected again, or the user has too many.
     Replaced {

@@ -8,7 +8,7 @@ use crate::id::{DeviceId, InvitationId, MissedId, SessionId, UserId};
 use crate::limits::Limits;
 use crate::line::{HistoryRecord, Line};
 use crate::refusal::{Code, Refusal};
-use crate::step::{Fact, Key};
+use crate::step::{Fact, Key, Output};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,6 +64,8 @@ pub(crate) struct Txn<'a> {
     pub(crate) reminds: Vec<(InvitationId, UserId)>,
     pub(crate) facts: Vec<Fact>,
     pub(crate) history: Vec<HistoryRecord>,
+    /// What devices in a call have for each other; it changes nothing.
+    pub(crate) signals: Vec<Output>,
 }
 
 /// A step's changes, taken off the world that they were made over.
@@ -75,6 +77,7 @@ pub(crate) struct Change {
     pub(crate) reminds: Vec<(InvitationId, UserId)>,
     pub(crate) facts: Vec<Fact>,
     pub(crate) history: Vec<HistoryRecord>,
+    pub(crate) signals: Vec<Output>,
 }
 
 impl World {
@@ -116,6 +119,7 @@ impl<'a> Txn<'a> {
             reminds: Vec::new(),
             facts: Vec::new(),
             history: Vec::new(),
+            signals: Vec::new(),
         }
     }
 
@@ -127,6 +131,7 @@ impl<'a> Txn<'a> {
             reminds: self.reminds,
             facts: self.facts,
             history: self.history,
+            signals: self.signals,
         }
     }
 

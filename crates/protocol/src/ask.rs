@@ -2,6 +2,7 @@
 
 use crate::client::{Reader, Terms};
 use crate::fields::{Fields, Longest, id, needed};
+use crate::media;
 use crate::word::Word;
 use ringback_core::id::{InvitationId, MissedId, TurnNo, UserId};
 use ringback_core::line::DoNotDisturb;
@@ -61,9 +62,22 @@ pub(crate) fn read(reader: &Reader<'_>, kind: &str, fields: Fields<'_>) -> Resul
         "do_not_disturb" => Ask::SetDoNotDisturb(do_not_disturb(reader, fields)?),
         "fetch" => Ask::Fetch { invitation: invitation()?, offset: offset()? },
         "missed_calls" => Ask::MissedCalls { offset: offset()? },
+        "signal" => Ask::Signal {
+            invitation: invitation()?,
+            to: another(reader, fields)?,
+            device: fields.maybe_id("device")?,
+            data: media::data(fields)?,
+        },
+        "ice_servers" => Ask::IceServers { invitation: invitation()? },
         "uninit" => Ask::Uninit,
         _ => return Ok(None),
     }))
+}
+
+/// Somebody else, whom a signal is for.
+fn another(reader: &Reader<'_>, fields: Fields<'_>) -> Result<UserId, Refusal> {
+    let to: UserId = fields.id("to")?;
+    if reader.user == Some(&to) { Err(Refusal::field("to", "must not name yourself")) } else { Ok(to) }
 }
 
 fn turn(fields: Fields<'_>) -> Result<TurnNo, Refusal> {
@@ -170,6 +184,11 @@ pub(crate) fn write(ask: &Ask, now: Timestamp) -> Value {
         }),
         Ask::Fetch { invitation, offset } => with(on("fetch", invitation), json!({ "offset": offset })),
         Ask::MissedCalls { offset } => json!({ "type": "missed_calls", "offset": offset }),
+        Ask::Signal { invitation, to, device, data } => with(
+            on("signal", invitation),
+            json!({ "to": to.as_str(), "device": device.as_ref().map(|id| id.as_str()), "data": media::value(data) }),
+        ),
+        Ask::IceServers { invitation } => on("ice_servers", invitation),
         Ask::Uninit => json!({ "type": "uninit" }),
     }
 }

@@ -304,13 +304,13 @@ impl Handshake {
     }
 }
 
-/// Optional fields are left out, not null.
+/// Optional fields are left out, not null; what a signal carries is its sender's own, and stays as it is.
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(fields) => fields
             .into_iter()
             .filter(|(_, value)| !value.is_null())
-            .map(|(key, value)| (key, without_nulls(value)))
+            .map(|(key, value)| if key == "data" { (key, value) } else { (key, without_nulls(value)) })
             .collect::<Map<_, _>>()
             .into(),
         other => other,

@@ -10,11 +10,13 @@
 mod ask;
 pub mod client;
 mod fields;
+mod media;
 pub mod server;
 mod view;
 mod word;
 
 pub use client::{ClientFrame, Handshake, Malformed, Reader, Request, Terms, Token};
+pub use media::{IceServer, SIGNAL_BYTES};
 pub use server::{Bye, ByeCode, Done, Greeting, ServerFrame, opening};
 
 use ringback_core::limits::Limits;

@@ -2,13 +2,14 @@
 
 use crate::VERSION;
 use crate::ask::millis;
+use crate::media::{self, IceServer};
 use crate::view::{CallWire, DoNotDisturbWire, HistoryWire, MissedCallWire, MissedWire, PersonWire};
 use crate::word::{Named, Text, Word};
 use ringback_core::call::CallView;
 use ringback_core::id::{CallId, DeviceId, InvitationId, Person, RequestId, TurnNo, UserId};
 use ringback_core::line::{DoNotDisturb, HistoryRecord, Made};
 use ringback_core::refusal::{Code, Refusal};
-use ringback_core::step::{Details, MissedView, Reply, Welcome};
+use ringback_core::step::{Details, MissedView, Reply, Signal, Welcome};
 use ringback_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub enum ServerFrame {
     Missed(MissedView),
     /// What a connection begins with is complete.
     Synced,
+    /// What another device in the same call has for this one's media.
+    Signal(Signal),
     /// Answers `ping`.
     Pong,
     /// Answers a request.
@@ -61,7 +64,7 @@ pub struct Greeting {
 /// What a request that was taken is answered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
-    /// By the core; never its `Welcome`, which opens a session instead.
+    /// By the core; never its `Welcome`, which opens a session, or its `InCall`, which becomes `IceServers`.
     Core(Reply),
     /// A page of history, newest first, and where the next one begins.
     History {
@@ -69,6 +72,13 @@ pub enum Done {
         entries: Vec<HistoryRecord>,
         /// What to give as `before` for the next page; none at the end.
         cursor: Option<u64>,
+    },
+    /// What the media of a call needs.
+    IceServers {
+        /// In the order in which they are to be tried.
+        servers: Vec<IceServer>,
+        /// For how long their credentials are valid, if any has some.
+        expires_in: Option<Duration>,
     },
     /// For how long a new token is valid.
     Token {
@@ -186,6 +196,7 @@ enum Wire {
     Gone { invitation_id: Text<InvitationId> },
     Missed(MissedWire),
     Synced,
+    Signal(SignalWire),
     Pong,
     Reply(ReplyWire),
     Bye(ByeWire),
@@ -211,6 +222,14 @@ struct ByeWire {
     lowest: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SignalWire {
+    invitation_id: Text<InvitationId>,
+    from: Text<UserId>,
+    device: Text<DeviceId>,
+    data: serde_json::Value,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -266,6 +285,11 @@ enum OkWire {
     Token {
         token_expires_in_ms: u64,
     },
+    IceServers {
+        ice_servers: Vec<IceServer>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_in_ms: Option<u64>,
+    },
     Nothing {},
 }
 
@@ -299,6 +323,12 @@ impl ServerFrame {
             Self::Gone(id) => Wire::Gone { invitation_id: Text(*id) },
             Self::Missed(view) => Wire::Missed(MissedWire::from(view)),
             Self::Synced => Wire::Synced,
+            Self::Signal(signal) => Wire::Signal(SignalWire {
+                invitation_id: Text(signal.invitation),
+                from: Text(signal.from.clone()),
+                device: Text(signal.device.clone()),
+                data: media::value(&signal.data),
+            }),
             Self::Pong => Wire::Pong,
             Self::Reply { id, answer } => {
                 let (ok, error) = match answer {
@@ -334,6 +364,12 @@ impl ServerFrame {
             Wire::Gone { invitation_id } => Self::Gone(invitation_id.0),
             Wire::Missed(wire) => Self::Missed(wire.into()),
             Wire::Synced => Self::Synced,
+            Wire::Signal(wire) => Self::Signal(Signal {
+                invitation: wire.invitation_id.0,
+                from: wire.from.0,
+                device: wire.device.0,
+                data: wire.data.to_string().into(),
+            }),
             Wire::Pong => Self::Pong,
             Wire::Reply(wire) => {
                 let answer = match (wire.ok, wire.error) {
@@ -355,7 +391,7 @@ impl ServerFrame {
 impl OkWire {
     fn new(done: &Done, now: Timestamp) -> Self {
         match done {
-            Done::Core(Reply::Done | Reply::Welcome(_)) => Self::Nothing {},
+            Done::Core(Reply::Done | Reply::InCall | Reply::Welcome(_)) => Self::Nothing {},
             Done::Core(Reply::Made(made)) => Self::made(made),
             Done::Core(Reply::Accepted { invitation, turn }) => {
                 Self::Accepted { invitation_id: Text(*invitation), turn: *turn, joined: false }
@@ -368,6 +404,9 @@ impl OkWire {
             }
             Done::History { entries, cursor } => {
                 Self::History { entries: entries.iter().map(HistoryWire::from).collect(), cursor: *cursor }
+            }
+            Done::IceServers { servers, expires_in } => {
+                Self::IceServers { ice_servers: servers.clone(), expires_in_ms: expires_in.map(millis) }
             }
             Done::Token { expires_in } => Self::Token { token_expires_in_ms: millis(*expires_in) },
         }
@@ -425,6 +464,10 @@ impl OkWire {
                 let entries = entries.into_iter().filter_map(|entry| entry.into_entry(user.clone())).collect();
                 return Done::History { entries, cursor };
             }
+            Self::IceServers { ice_servers, expires_in_ms } => {
+                let expires_in = expires_in_ms.map(Duration::from_millis);
+                return Done::IceServers { servers: ice_servers, expires_in };
+            }
             Self::Token { token_expires_in_ms } => {
                 return Done::Token { expires_in: Duration::from_millis(token_expires_in_ms) };
             }
@@ -457,7 +500,10 @@ impl From<ErrorWire> for Refusal {
 }
 
 /// The fields that a refusal may name, so that a client can have them back; one that isn't here is lost to it.
-const FIELDS: [&str; 22] = [
+const FIELDS: [&str; 25] = [
+    "data",
+    "device",
+    "to",
     "before",
     "call_id",
     "call_type",

@@ -73,6 +73,22 @@ fn a_frame_too_large_is_refused_before_it_is_read() {
     assert_eq!(refusal.code.as_str(), "payload_too_large");
 }
 
+// spec: R1, E (§10)
+#[test]
+fn a_signal_is_bounded_and_says_by_which_field() {
+    let signal = |bytes: usize| {
+        let data = serde_json::json!({ "sdp": "x".repeat(bytes) });
+        let id = "0190b5e4-7c1e-7000-8000-000000000001";
+        serde_json::json!({ "type": "signal", "id": "r", "invitation_id": id, "to": "bob", "data": data }).to_string()
+    };
+    let around = r#"{"sdp":""}"#.len();
+    assert!(read(&signal(ringback_protocol::SIGNAL_BYTES - around)).is_ok());
+    let Err(Malformed::Request { refusal, .. }) = read(&signal(ringback_protocol::SIGNAL_BYTES - around + 1)) else {
+        panic!("taken")
+    };
+    assert_eq!((refusal.code.as_str(), refusal.field), ("payload_too_large", Some("data")));
+}
+
 // A hostile frame of deep nesting is refused, not followed until the stack ends.
 #[test]
 fn a_frame_nested_without_end_is_refused() {
@@ -145,6 +161,14 @@ fn whatever_comes_is_refused_or_means_the_same_again() {
         }
     }
     assert!(taken > 300 && refused > 1000, "{taken} taken, {refused} refused");
+}
+
+#[test]
+fn a_credential_never_prints() {
+    let text = r#"{"type":"reply","id":"r","ok":{"ice_servers":[{"urls":["turn:t"],"username":"u","credential":"secret-words"}]}}"#;
+    let frame = ServerFrame::decode(text, &UserId::new("alice").unwrap(), NOW).unwrap();
+    assert!(!format!("{frame:?}").contains("secret-words"));
+    assert!(frame.encode(NOW).contains("secret-words"));
 }
 
 #[test]

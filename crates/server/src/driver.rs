@@ -216,6 +216,10 @@ impl Driver {
             }
             Output::Call { to, view } => self.registry.put(to, Outgoing::Frame(ServerFrame::Call(view.into()))),
             Output::Missed { to, view } => self.registry.put(to, Outgoing::Frame(ServerFrame::Missed(view))),
+            Output::Signal { to, signal } => {
+                self.metrics.signals.add(1);
+                self.registry.put(to, Outgoing::Frame(ServerFrame::Signal(signal)));
+            }
             Output::Replaced { session } => {
                 self.close(session, Bye::new(ByeCode::Replaced, "This device connected again."));
             }

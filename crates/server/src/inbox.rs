@@ -105,10 +105,16 @@ impl Inbox {
     }
 }
 
-/// Whether it makes a new invitation, or reads at length: what is turned away first.
+/// Whether it makes a new invitation, reads at length, or may be lost: what is turned away first.
 fn begins(ask: &Ask) -> bool {
     match ask {
-        Ask::Send(_) | Ask::Invite { .. } | Ask::DialBack { .. } | Ask::Fetch { .. } | Ask::MissedCalls { .. } => true,
+        Ask::Send(_)
+        | Ask::Invite { .. }
+        | Ask::DialBack { .. }
+        | Ask::Fetch { .. }
+        | Ask::MissedCalls { .. }
+        | Ask::Signal { .. }
+        | Ask::IceServers { .. } => true,
         Ask::Ringing { .. }
         | Ask::Accept { .. }
         | Ask::Reject { .. }

@@ -16,6 +16,7 @@ mod socket;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod token;
+mod turn;
 
 pub use clock::wall;
 pub use config::Config;

@@ -51,6 +51,7 @@ pub(crate) struct Metrics {
     pub(crate) missed: Counter,
     pub(crate) ended: Counter,
     pub(crate) commits_failed: Counter,
+    pub(crate) signals: Counter,
     refusals: [Counter; Code::ALL.len()],
     commits: [Counter; BUCKETS.len() + 1],
     commit_micros: Counter,
@@ -94,6 +95,7 @@ impl Metrics {
         one("calls_missed_total", "counter", "Missed calls recorded.", &counter(&self.missed));
         one("calls_ended_total", "counter", "Calls that ended.", &counter(&self.ended));
         one("commits_failed_total", "counter", "Commits that failed or may have.", &counter(&self.commits_failed));
+        one("signals_total", "counter", "Signals of media handed on.", &counter(&self.signals));
         self.render_refusals(&mut text);
         self.render_commits(&mut text);
         text

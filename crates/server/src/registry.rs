@@ -57,7 +57,12 @@ impl Mailbox {
         if queue.closed {
             return;
         }
-        queue.bytes += weight(&outgoing);
+        let weight = weight(&outgoing);
+        // What others' media sends may be lost, and must not cut anybody off.
+        if matches!(outgoing, Outgoing::Frame(ServerFrame::Signal(_))) && queue.bytes + weight > self.room / 2 {
+            return;
+        }
+        queue.bytes += weight;
         if queue.bytes > self.room {
             let message = "Too much waited to be read: come back and catch up.";
             *queue = Queue { bye: Some(Bye::new(ByeCode::Slow, message)), closed: true, ..Queue::default() };
@@ -122,7 +127,7 @@ fn weight(outgoing: &Outgoing) -> usize {
             PERSON * refused.len()
         }
         Done::History { entries, .. } => entries.iter().map(|entry| MISSED + PERSON * entry.with.len()).sum(),
-        Done::Core(_) | Done::Token { .. } => 0,
+        Done::Core(_) | Done::Token { .. } | Done::IceServers { .. } => 0,
     };
     size_of::<Outgoing>()
         + PERSON
@@ -130,6 +135,7 @@ fn weight(outgoing: &Outgoing) -> usize {
             // It comes first, and its size is bounded by what a hello may hold: it always has room.
             Outgoing::Open(_) => 0,
             Outgoing::Frame(ServerFrame::Call(call)) => view(call),
+            Outgoing::Frame(ServerFrame::Signal(signal)) => signal.data.len(),
             Outgoing::Frame(ServerFrame::Missed(missed)) => MISSED * missed.calls.len(),
             Outgoing::Frame(ServerFrame::Reply { answer: Ok(done), .. }) => reply(done),
             Outgoing::Frame(_) => 0,
@@ -206,6 +212,23 @@ mod tests {
         assert_eq!(taken.bye.unwrap().code, ByeCode::Slow);
         mailbox.put(Outgoing::Frame(ServerFrame::Pong));
         assert!(mailbox.take().waiting.is_empty(), "nothing comes after the last word");
+    }
+
+    // spec: R1
+    #[test]
+    fn signals_are_dropped_before_they_cut_anybody_off() {
+        let mailbox = Mailbox::new(64 * 1024);
+        let signal = |data: String| {
+            let (from, device) = ("alice".parse().unwrap(), "d".parse().unwrap());
+            let invitation = ringback_core::id::InvitationId(1);
+            let signal = ringback_core::step::Signal { invitation, from, device, data: data.into() };
+            mailbox.put(Outgoing::Frame(ServerFrame::Signal(signal)));
+        };
+        (0..100).for_each(|_| signal("x".repeat(10 * 1024)));
+        mailbox.put(Outgoing::Frame(ServerFrame::Pong));
+        let taken = mailbox.take();
+        assert!(taken.bye.is_none());
+        assert_eq!(taken.waiting.len(), 3 + 1, "as many as fit into half of it, and what isn't a signal");
     }
 
     #[test]

@@ -248,6 +248,10 @@ pub(super) fn event(event: &CallEvent) -> Value {
         E::TokenWillExpire { remaining } => {
             with("token_will_expire", json!({ "remaining_ms": remaining.as_millis() as u64 }), &None)
         }
+        E::Signal(signal) => {
+            let fields = json!({ "from": signal.from.as_str(), "device": signal.device.as_str() });
+            with("signal", fields, &None)
+        }
         E::Error { code, message } => with("error", json!({ "code": code, "message": message }), &None),
         other => with(&word(other), json!({}), &None),
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that can't be set up has failed
 
 mod broken;
+mod media;
 mod signing;
 mod stage;
 mod together;

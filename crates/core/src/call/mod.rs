@@ -20,6 +20,7 @@
 
 mod change;
 mod command;
+mod media;
 mod record;
 mod timer;
 mod view;

@@ -28,6 +28,7 @@ pub(super) struct Batch {
     facts: Vec<Fact>,
     history: Vec<HistoryRecord>,
     reminds: Vec<(InvitationId, UserId)>,
+    signals: Vec<Output>,
     calls_before: BTreeMap<InvitationId, Option<Call>>,
     lines_before: BTreeMap<UserId, Option<Line>>,
     sessions_before: BTreeMap<UserId, Option<Sessions>>,
@@ -53,6 +54,7 @@ impl Batch {
             facts: Vec::new(),
             history: Vec::new(),
             reminds: Vec::new(),
+            signals: Vec::new(),
             calls_before: BTreeMap::new(),
             lines_before: BTreeMap::new(),
             sessions_before: BTreeMap::new(),
@@ -100,6 +102,7 @@ impl Batch {
         self.facts.append(&mut change.facts);
         self.history.append(&mut change.history);
         self.reminds.append(&mut change.reminds);
+        self.signals.append(&mut change.signals);
         world.apply(change);
         self.reply(&step, answer);
         self.decided.push(step);
@@ -202,6 +205,8 @@ impl Batch {
                 outputs.push(Output::Missed { to: *to, view });
             }
         }
+        // Behind the views, so that nobody hears from who isn't yet shown to be in the call.
+        outputs.extend(self.signals);
         (outputs, self.facts, self.touched)
     }
 }

@@ -1,10 +1,13 @@
 //! One step, decided: which rule takes it, and what follows.
 
 use crate::call::Mode;
+use crate::id::{DeviceId, InvitationId, UserId};
 use crate::line;
 use crate::refusal::{Code, Refusal};
-use crate::step::{Actor, Answer, Ask, Details, Key, Reply, Step};
+use crate::step::{Actor, Answer, Ask, Details, Key, Output, Reply, Signal, Step};
 use crate::world::{Change, Cx, Stop, Txn, World};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Participants in one page of a `fetch`.
 const PAGE: usize = 100;
@@ -34,6 +37,8 @@ impl Step {
                     | Ask::Join { invitation }
                     | Ask::Leave { invitation }
                     | Ask::End { invitation }
+                    | Ask::Signal { invitation, .. }
+                    | Ask::IceServers { invitation }
                     | Ask::Fetch { invitation, .. } => keys.push(Key::Call(*invitation)),
                     Ask::DialBack { missed, .. } => keys.push(Key::Call(missed.invitation)),
                     Ask::Click { .. }
@@ -69,7 +74,7 @@ pub(super) enum NotYet {
     /// Load these first.
     Need(std::collections::BTreeSet<Key>),
     /// Run the timers of this call first (L2).
-    Due(crate::id::InvitationId),
+    Due(InvitationId),
 }
 
 /// Decides a step over the world, which stays as it is.
@@ -127,9 +132,37 @@ fn take(step: &Step, txn: &mut Txn<'_>) -> Result<Reply, Stop> {
                 Ok(Reply::Details(Box::new(Details { view, offset: *offset })))
             }
             Ask::MissedCalls { offset } => line::list_missed(txn, by, *offset),
+            Ask::Signal { invitation, to, device, data } => signal(txn, by, *invitation, to, device.as_ref(), data),
+            Ask::IceServers { invitation } => {
+                txn.call(*invitation)?.here(&by.user, &by.device)?;
+                Ok(Reply::InCall)
+            }
             Ask::Uninit => line::uninit(txn, by, request),
         },
     }
+}
+
+/// Hands something from one device in a call to another's, if that one is connected just now; it changes nothing (R1).
+fn signal(
+    txn: &mut Txn<'_>,
+    by: &Actor,
+    id: InvitationId,
+    to: &UserId,
+    device: Option<&DeviceId>,
+    data: &Arc<str>,
+) -> Result<Reply, Stop> {
+    let call = txn.call(id)?;
+    call.here(&by.user, &by.device)?;
+    let there = call.there(to, device)?;
+    let session = txn.sessions(to).and_then(|sessions| sessions.get(there)).copied();
+    let away = || Refusal {
+        retry_after: Some(Duration::from_secs(1)),
+        ..Refusal::new(Code::Unavailable, "their device is not connected just now; try again in a moment")
+    };
+    let to = session.ok_or_else(away)?;
+    let signal = Signal { invitation: id, from: by.user.clone(), device: by.device.clone(), data: data.clone() };
+    txn.signals.push(Output::Signal { to, signal });
+    Ok(Reply::Done)
 }
 
 /// The asking device's mode (V2); general for one that isn't registered.
@@ -140,7 +173,7 @@ fn mode(txn: &Txn<'_>, by: &Actor) -> Result<Mode, Stop> {
 /// The answer to a step that could not be decided or kept.
 pub(super) fn unavailable() -> Refusal {
     Refusal {
-        retry_after: Some(std::time::Duration::from_secs(1)),
+        retry_after: Some(Duration::from_secs(1)),
         ..Refusal::new(Code::Unavailable, "the server could not do this now; try again with the same request id")
     }
 }

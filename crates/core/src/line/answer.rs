@@ -81,6 +81,8 @@ pub(crate) fn simple(txn: &mut Txn<'_>, by: &Actor, request: &RequestId, ask: &A
         | Ask::SetDoNotDisturb(_)
         | Ask::Fetch { .. }
         | Ask::MissedCalls { .. }
+        | Ask::Signal { .. }
+        | Ask::IceServers { .. }
         | Ask::Uninit => {
             return Err(crate::refusal::Refusal::new(Code::Internal, "not a request of one call").into());
         }

@@ -175,6 +175,8 @@ fn frames(output: Output) -> (SessionId, Vec<Frame>) {
         Output::Reply { request: None, answer, .. } => panic!("a hello was answered with {answer:?}"),
         Output::Call { to, view } => (to, vec![Frame::Call(Box::new(view))]),
         Output::Missed { to, view } => (to, vec![Frame::Missed(view)]),
+        // These phones have no media.
+        Output::Signal { to, .. } => (to, Vec::new()),
         // Its connection is broken already.
         Output::Replaced { session } => (session, Vec::new()),
     }

@@ -37,6 +37,7 @@ enum What {
     Unblock,
     Quiet,
     Fetch,
+    Signal,
     Uninit,
     /// The device's last request again, whatever happened since (N2).
     Repeat,
@@ -77,6 +78,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         (5, Unblock),
         (6, Quiet),
         (1, Fetch),
+        (8, Signal),
         (1, Uninit),
         (6, Repeat),
         (6, Together),
@@ -104,6 +106,7 @@ struct Reached {
     missed: usize,
     repeats: usize,
     refusals: usize,
+    signals: usize,
 }
 
 impl Reached {
@@ -120,9 +123,9 @@ impl Reached {
 
     fn assert_all(&self) {
         let Self { accept, crossing, d8, join, late_accept, hidden, grace_kept, grace_over, .. } = self;
-        let Self { engaged, missed, repeats, refusals, .. } = self;
+        let Self { engaged, missed, repeats, refusals, signals, .. } = self;
         let counters = [accept, crossing, d8, join, late_accept, hidden, grace_kept, grace_over];
-        let more = [engaged, missed, repeats, refusals];
+        let more = [engaged, missed, repeats, refusals, signals];
         assert!(counters.into_iter().chain(more).all(|n| *n > 0), "never reached: {self:?}");
     }
 }
@@ -257,6 +260,10 @@ fn ask_of(s: &Server, act: Act) -> Option<Ask> {
             let let_through = flag(1).then(|| user(others(act)[0])).into_iter().collect();
             Ask::SetDoNotDisturb(flag(0).then_some(DoNotDisturb { until, let_through }))
         }
+        What::Signal => {
+            let invitation = pick_call(s, act, inside)?;
+            Ask::Signal { invitation, to: user(others(act)[0]), device: None, data: "{}".into() }
+        }
         What::Fetch => Ask::Fetch { invitation: pick_call(s, act, |_| true)?, offset: 0 },
         What::Uninit => Ask::Uninit,
         What::Hello | What::Gone | What::Repeat | What::Together | What::Wait | What::Restart => return None,
@@ -284,6 +291,8 @@ fn names_its_turn(ask: &Ask) -> bool {
         | Ask::SetDoNotDisturb(_)
         | Ask::Fetch { .. }
         | Ask::MissedCalls { .. }
+        | Ask::Signal { .. }
+        | Ask::IceServers { .. }
         | Ask::Uninit => false,
     }
 }
@@ -429,6 +438,7 @@ impl Twin {
                 reached.d8 += usize::from(pending.contains(invitation));
             }
             (_, Ok(Reply::Made(Made::Engaged { .. }))) => reached.engaged += 1,
+            (Ask::Signal { .. }, Ok(_)) => reached.signals += 1,
             (Ask::Join { .. }, Ok(_)) => reached.join += 1,
             (Ask::Accept { .. }, Ok(Reply::Made(Made::Joined { .. }))) => reached.late_accept += 1,
             (_, Err(refusal)) => {

@@ -6,6 +6,7 @@ mod calls;
 mod engine;
 mod histories;
 mod lines;
+mod media;
 mod missed;
 mod people;
 mod server;

@@ -13,7 +13,7 @@ use ringback_core::line::{DeviceConfig, DoNotDisturb, HistoryRecord, LineRecord,
 use ringback_core::refusal::Code;
 use ringback_core::step::{
     Actor, Answer, Ask, CancelWhom, Claim, Fact, Hello, Invitee, Key, Loaded, LoadedLine, MissedView, Output, Reply,
-    Ring, Send, Step, Welcome, Writes,
+    Ring, Send, Signal, Step, Welcome, Writes,
 };
 use ringback_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -235,6 +235,7 @@ impl Server {
                 }
                 return;
             }
+            Output::Signal { to, signal } => return self.signalled(*to, signal),
             Output::Replaced { session } => {
                 if let Some((_, seen)) = self.seen.get_mut(session) {
                     seen.replaced = true;
@@ -243,6 +244,20 @@ impl Server {
             }
         };
         self.shown(*to, view);
+    }
+
+    /// Only who is in a call, on the device that they are in it on, reaches whom the same is true of (R1).
+    fn signalled(&self, to: SessionId, signal: &Signal) {
+        let row = self.rows.calls.get(&signal.invitation).expect("durable first");
+        let on = |who: &UserId| {
+            let turns = row.participants.iter().find(|p| p.person.id == *who).and_then(|p| p.turns.last());
+            turns.and_then(TurnRecord::device).cloned()
+        };
+        let (who, _) = &self.seen[&to];
+        let sessions: Vec<_> = self.engine.sessions().filter(|by| by.session == to).collect();
+        assert_eq!(on(&signal.from).as_ref(), Some(&signal.device), "R1: {signal:?} of who isn't in the call there");
+        assert!(sessions.iter().all(|by| on(who).as_ref() == Some(&by.device)), "R1: {signal:?} to {who}");
+        assert!(row.running() && *who != signal.from, "R1: {signal:?}");
     }
 
     /// Nobody outside an invitation ever gets a view of it; nobody sees the rows of what is not durable.

@@ -2,7 +2,7 @@
 
 mod settings;
 
-pub use settings::{Secret, Settings};
+pub use settings::{Secret, Settings, Urls};
 
 use ringback_core::limits::Limits;
 use std::ffi::OsString;
@@ -13,6 +13,11 @@ use thiserror::Error;
 
 /// Shortest secret for HS256: as many bytes as its hash has (RFC 7518, section 3.2).
 pub const SECRET_BYTES: usize = 32;
+
+/// STUN and TURN servers that may be configured.
+const ICE_SERVERS: usize = 8;
+/// For how many seconds a TURN credential is valid unless it is set: longer than calls are.
+const TURN_TTL: u64 = 43_200;
 
 /// Everything that a server runs by, checked.
 #[derive(Debug, Clone)]
@@ -35,6 +40,8 @@ pub struct Config {
     pub send_queue_bytes: usize,
     /// Steps that may wait for the engine.
     pub inbox_steps: usize,
+    /// What the media of a call is told of (R1).
+    pub ice: Ice,
 }
 
 /// Whose tokens a server takes.
@@ -51,6 +58,26 @@ pub enum Auth {
     },
 }
 
+/// The ICE servers of a call's media, and what their credentials are made with.
+#[derive(Debug, Clone)]
+pub struct Ice {
+    /// `stun:` and `stuns:`.
+    pub stun: Vec<String>,
+    /// `turn:` and `turns:`.
+    pub turn: Vec<String>,
+    /// What is shared with them; there if there are any.
+    pub secret: Option<Secret>,
+    /// For how long a credential is valid.
+    pub ttl: Duration,
+}
+
+impl Default for Ice {
+    /// None: peers on one network, or on none but loopback, need none.
+    fn default() -> Self {
+        Self { stun: Vec::new(), turn: Vec::new(), secret: None, ttl: Duration::from_secs(TURN_TTL) }
+    }
+}
+
 impl Default for Config {
     /// What holds when nothing is settled: development mode on `127.0.0.1:8787`.
     fn default() -> Self {
@@ -64,6 +91,7 @@ impl Default for Config {
             ping: Duration::from_secs(10),
             send_queue_bytes: 256 * 1024,
             inbox_steps: 8192,
+            ice: Ice::default(),
         }
     }
 }
@@ -157,21 +185,50 @@ impl Config {
                 64 * 1024 * 1024,
             )?,
             inbox_steps: within("inbox_steps", settings.inbox_steps, base.inbox_steps, 64, 1_000_000)?,
+            ice: ice(&settings)?,
             data: settings.data.unwrap_or(base.data),
         })
     }
 }
 
-fn auth(settings: &Settings) -> Result<Auth, ConfigError> {
-    let secret = match (&settings.secret, &settings.secret_file) {
+/// A secret that stands in the settings, or in a file of its own.
+fn secret(key: &'static str, given: Option<&Secret>, file: Option<&Path>) -> Result<Option<Secret>, ConfigError> {
+    match (given, file) {
         (Some(_), Some(_)) => {
-            let message = "and secret_file are both set: keep one".to_owned();
-            return Err(ConfigError::Value { key: "secret", message });
+            Err(ConfigError::Value { key, message: format!("and {key}_file are both set: keep one") })
         }
-        (Some(secret), None) => Some(secret.clone()),
-        (None, Some(path)) => Some(Secret::new(read("the secret file", path)?)),
-        (None, None) => None,
-    };
+        (Some(secret), None) => Ok(Some(secret.clone())),
+        (None, Some(path)) => Ok(Some(Secret::new(read("the secret file", path)?))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn ice(settings: &Settings) -> Result<Ice, ConfigError> {
+    const KEY: &str = "ice_servers";
+    let wrong = |message| Err(ConfigError::Value { key: KEY, message });
+    let urls = settings.ice_servers.clone().unwrap_or_default().0;
+    if urls.len() > ICE_SERVERS {
+        return wrong(format!("has {} entries, and may have {ICE_SERVERS}: a browser tries each", urls.len()));
+    }
+    let (mut stun, mut turn) = (Vec::new(), Vec::new());
+    for url in urls {
+        match url.split_once(':') {
+            Some(("stun" | "stuns", host)) if !host.is_empty() => stun.push(url),
+            Some(("turn" | "turns", host)) if !host.is_empty() => turn.push(url),
+            _ => return wrong(format!("has '{url}', and each must be like stun:HOST or turn:HOST:PORT?transport=udp")),
+        }
+    }
+    let secret = secret("turn_secret", settings.turn_secret.as_ref(), settings.turn_secret_file.as_deref())?;
+    let secret = secret.filter(|_| !turn.is_empty());
+    if !turn.is_empty() && secret.as_ref().is_none_or(|secret| secret.bytes().is_empty()) {
+        return wrong("has a TURN server, which needs turn_secret_file (coturn's static-auth-secret)".to_owned());
+    }
+    let ttl = within("turn_ttl_seconds", settings.turn_ttl_seconds, TURN_TTL, 600, 7 * 86_400)?;
+    Ok(Ice { stun, turn, secret, ttl: Duration::from_secs(ttl) })
+}
+
+fn auth(settings: &Settings) -> Result<Auth, ConfigError> {
+    let secret = secret("secret", settings.secret.as_ref(), settings.secret_file.as_deref())?;
     if let Some(secret) = &secret
         && secret.bytes().len() < SECRET_BYTES
     {
@@ -280,6 +337,9 @@ mod tests {
             ("RINGBACK_MAX_INVITEES", "1001", "max_invitees"),
             ("RINGBACK_SECRET", "short", "secret"),
             ("RINGBACK_LISTEN", "everywhere", "RINGBACK_LISTEN"),
+            ("RINGBACK_ICE_SERVERS", "https://example", "ice_servers"),
+            ("RINGBACK_ICE_SERVERS", "stun:a,turn:b", "turn_secret_file"),
+            ("RINGBACK_TURN_TTL_SECONDS", "5", "turn_ttl_seconds"),
         ] {
             let said = Config::load(Settings::default(), None, environment(&[(name, value)])).unwrap_err().to_string();
             assert!(said.contains(key), "{said}");

@@ -78,6 +78,15 @@ settings! {
     pending_turns: usize,
     /// Days that an unhandled missed call is kept; 90 (M7).
     retention_days: u64,
+    /// STUN and TURN servers that those in a call are told of (R1), at most 8; none. In the environment with commas
+    /// between them.
+    ice_servers: Urls,
+    /// The secret shared with the TURN servers (coturn's `static-auth-secret`); none. Better in a file of its own.
+    turn_secret: Secret,
+    /// File that holds the TURN servers' secret; none.
+    turn_secret_file: PathBuf,
+    /// Seconds for which a TURN credential is valid, 600 to 604,800; 43,200.
+    turn_ttl_seconds: u64,
 }
 
 impl Settings {
@@ -115,6 +124,18 @@ impl Settings {
             }
         }
         Ok((settings, file))
+    }
+}
+
+/// A list of addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Urls(pub Vec<String>);
+
+impl FromStr for Urls {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.split(',').map(|url| url.trim().to_owned()).filter(|url| !url.is_empty()).collect()))
     }
 }
 

@@ -10,10 +10,11 @@ use crate::inbox::Item;
 use crate::registry::{Mailbox, Outgoing, Taken};
 use crate::shared::Shared;
 use crate::token::{Bearer, LEEWAY};
+use crate::turn;
 use io::{Came, Gone};
 use ringback_core::id::{RequestId, SessionId};
 use ringback_core::refusal::{Code, Refusal};
-use ringback_core::step::{Actor, Ask, Hello, Step};
+use ringback_core::step::{Actor, Ask, Hello, Reply, Step};
 use ringback_protocol::{
     Bye, ByeCode, ClientFrame, Done, Handshake, Malformed, Reader, Request, ServerFrame, Terms, Token, opening,
 };
@@ -23,6 +24,10 @@ use tokio::time::{sleep_until, timeout};
 
 /// Requests of one session that may be undecided at a time; past it the session isn't read on.
 const UNDECIDED: usize = 64;
+/// The steady rate of a session's signals, one in so long, and how many may come at once: a mesh of four begins with
+/// some thirty, and trickles.
+const SIGNAL_EVERY: Duration = Duration::from_millis(20);
+const SIGNALS_AT_ONCE: u32 = 200;
 /// How long a hello may wait to be decided.
 const OPENING: Duration = Duration::from_secs(10);
 
@@ -98,6 +103,8 @@ struct Session<'a> {
     undecided: usize,
     heard: Instant,
     ping_at: Instant,
+    /// When the signals so far would have come at their steady rate.
+    signals_until: Instant,
 }
 
 impl Drop for Session<'_> {
@@ -123,6 +130,7 @@ impl<'a> Session<'a> {
             undecided: 0,
             heard: now,
             ping_at: now + shared.config.ping,
+            signals_until: now,
             bearer,
         };
         let step = Step::Hello(Box::new(Hello {
@@ -202,7 +210,12 @@ impl<'a> Session<'a> {
                     if matches!(frame, ServerFrame::Reply { .. }) {
                         self.undecided = self.undecided.saturating_sub(1);
                     }
-                    frames.push(frame.encode(now));
+                    frames.push(match frame {
+                        ServerFrame::Reply { id, answer: Ok(Done::Core(Reply::InCall)) } => {
+                            ServerFrame::Reply { id: id.clone(), answer: Ok(self.ice_servers()) }.encode(now)
+                        }
+                        other => other.encode(now),
+                    });
                 }
                 Outgoing::Open(welcome) => {
                     self.opened = true;
@@ -272,7 +285,12 @@ impl<'a> Session<'a> {
             }
             Request::Ask(ask) if self.expired() && !after_expiry(&ask) => return Err(expired()),
             Request::History { .. } if self.expired() => return Err(expired()),
-            Request::Ask(ask) => Item::Step(Step::Request { by: self.by.clone(), request: id.clone(), ask }),
+            Request::Ask(ask) => {
+                if matches!(ask, Ask::Signal { .. }) {
+                    self.count_signal()?;
+                }
+                Item::Step(Step::Request { by: self.by.clone(), request: id.clone(), ask })
+            }
             Request::History { before, limit } => {
                 let (to, user) = (self.by.session, self.by.user.clone());
                 Item::History { to, request: id.clone(), user, before, limit }
@@ -282,6 +300,25 @@ impl<'a> Session<'a> {
             self.shared.metrics.turned_away.add(1);
             unavailable("The server is busy: try again in a moment.")
         })
+    }
+
+    /// Counts a signal, unless there are too many: a reader shouldn't have to bear what one peer sends.
+    fn count_signal(&mut self) -> Result<(), Refusal> {
+        let now = clock::instant();
+        let until = self.signals_until.max(now) + SIGNAL_EVERY;
+        let over = until.duration_since(now).saturating_sub(SIGNAL_EVERY * SIGNALS_AT_ONCE);
+        if !over.is_zero() {
+            let message = "too many signals: send several candidates in one, and fewer at a time";
+            return Err(Refusal { retry_after: Some(over), ..Refusal::new(Code::RateLimited, message) });
+        }
+        self.signals_until = until;
+        Ok(())
+    }
+
+    /// ICE servers for who may have them, in place of the core's word for it: here are the clock and the secret.
+    fn ice_servers(&self) -> Done {
+        let (servers, expires_in) = turn::servers(&self.shared.config.ice, &self.by.user, clock::wall());
+        Done::IceServers { servers, expires_in }
     }
 
     fn expired(&self) -> bool {
