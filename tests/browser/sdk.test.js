@@ -111,3 +111,63 @@ story("a connection that is dead is noticed within 30 s, in a tab in the backgro
   }
   await bob.connected();
 });
+
+// spec: R1, C9
+story("what a peer's media says comes to every tab, and what is asked in one is answered there", async (stage) => {
+  await stage.serve();
+  const script = `
+    const service = new CallInvitationService();
+    service.addEventListener("signal", ({ detail }) => seen("signal", detail.from.user, detail.from.device, detail.data));
+    const press_ = (name, work) => press(name, () => work().catch((error) => seen("refused", error.code, error.field)));
+    press_("signal", () => service.signal({ to: "alice", data: { description: { sdp: "v=0" }, none: null } }));
+    press_("signal-carol", () => service.signal({ to: "carol", data: {} }));
+    press_("ice", () => service.iceServers().then(({ iceServers }) => seen("ice", iceServers)));
+    press_("accept", () => service.accept().then(() => seen("in")));
+    events.onIncomingCallReceived = () => seen("rings");
+    service.init({ ...base, invitationEvents: events });
+  `;
+  const [alices, bobs] = [await stage.profile(), await stage.profile()];
+  const [alice, other] = [await app(alices, "alice", script + `
+    press_("ring-bob", () => service.send({ invitees: ["bob"] }));
+  `), await alices.person("alice")];
+  const bob = await app(bobs, "bob", script);
+  await alice.page.locator("#ring-bob").click();
+  await bob.heard("rings");
+  await bob.page.locator("#accept").click();
+  await bob.heard("in");
+  await bob.page.locator("#signal").click();
+  for (const tab of [alice, other]) {
+    const [user, device, data] = await parameters(tab, "signal");
+    assert.deepEqual([user, data], ["bob", { description: { sdp: "v=0" }, none: null }]);
+    assert.ok(device.length > 8);
+  }
+  await bob.page.locator("#signal-carol").click();
+  assert.deepEqual(await parameters(bob, "refused"), ["not_found", "to"]);
+  await other.page.locator("#ice").click();
+  assert.deepEqual(await parameters(other, "ice"), [[]]);
+});
+
+// spec: L13
+story("who is blocked, and until when nobody disturbs, is known in every tab and after a reload", async (stage) => {
+  await stage.serve();
+  const script = `
+    const service = new CallInvitationService();
+    service.addEventListener("change", () => {
+      const quiet = service.doNotDisturb;
+      const standing = JSON.stringify([service.blocked, quiet && quiet.letThrough]);
+      if (standing !== globalThis.stood) seen("stands", ...JSON.parse(globalThis.stood = standing));
+    });
+    press("set", async () => {
+      await service.block("eve");
+      await service.setDoNotDisturb(Date.now() + 60_000, ["carol"]);
+    });
+    service.init({ ...base, invitationEvents: events });
+  `;
+  const profile = await stage.profile();
+  const [first, second] = [await app(profile, "bob", script), await profile.person("bob")];
+  await second.page.locator("#set").click();
+  for (const tab of [first, second]) await tab.heard("stands", '[["eve"],["carol"]]');
+  await first.close();
+  await second.page.reload();
+  await second.heard("stands", '[["eve"],["carol"]]');
+});
