@@ -1,0 +1,383 @@
+// Sound and picture for the call that this device is in: WebRTC between up to four people, signalled by the service. Optional:
+// an app that brings its own leaves it out.
+
+import { ConfigError } from "./config.js";
+import { MediaCall } from "./media-call.js";
+import { mesh } from "./media-rules.js";
+
+/** @typedef {import("./media-rules.js").Member} Member */
+/** @typedef {import("./media-rules.js").Problem} Problem */
+/** @typedef {import("./shapes.js").CallUser} CallUser */
+
+/**
+ * What is used of the `CallInvitationService`.
+ * @typedef {object} MediaServiceMethods
+ * @property {string | null} user
+ * @property {string} connectionState
+ * @property {MediaServiceCall[]} calls
+ * @property {(signal: {to: string, data: object, invitationID?: string}) => Promise<void>} signal
+ * @property {(invitationID?: string) => Promise<{iceServers: RTCIceServer[], expiresInMs?: number}>} iceServers
+ * @property {(invitationID: string, offset?: number) => Promise<MediaServiceCall>} details
+ * @property {(invitationID?: string) => Promise<void>} leave
+ */
+/** @typedef {EventTarget & MediaServiceMethods} MediaService */
+/**
+ * @typedef {object} MediaServiceCall
+ * @property {string} invitationID
+ * @property {import("./shapes.js").CallType} callType
+ * @property {boolean} inCall
+ * @property {Member[]} participants
+ * @property {number} participantsCount
+ * @property {number} inCallCount
+ */
+
+/**
+ * How sound and picture are to be; whatever is left out has its default.
+ * @typedef {object} MediaOptions
+ * @property {boolean} [relayOnly] false; true: connects only by a TURN server that the Ringback server names, so that
+ *   nobody learns this device's address. Without one, nobody is connected (problem `no_relay`)
+ * @property {boolean} [microphone] true: on at the beginning of a call
+ * @property {boolean | "video calls"} [camera] on at the beginning: of video calls, the default; of every call; of none
+ * @property {MediaTrackConstraints} [audio] for the microphone; echo is cancelled, noise suppressed and level evened by default
+ * @property {MediaTrackConstraints} [video] for the camera; 640 by 360 at 24 pictures a second by default
+ * @property {(lacking: {audio: boolean, video: boolean}) => MediaStream | null | Promise<MediaStream | null>} [standIn]
+ *   gives what is sent in place of devices that aren't there or may not be used: a drawn picture, say. A new stream each
+ *   time; its tracks are stopped with the call
+ */
+
+/**
+ * How it stands. `idle`: this device is in no call, or hung up. `starting`: devices are being opened. `on`. `full`: four others
+ * are in the call before us; we get in when one of them leaves. `elsewhere`: another tab of this device has it.
+ * @typedef {"idle" | "starting" | "on" | "full" | "elsewhere"} MediaState
+ */
+
+/**
+ * One of the others.
+ * @typedef {object} MediaPeer
+ * @property {CallUser} user
+ * @property {MediaStream} stream what comes from them, the same object as long as they stay: give it to a `<video autoplay
+ *   playsinline>`. It has a picture only while their camera is on
+ * @property {"connecting" | "connected" | "reconnecting" | "failed"} state `failed`: it was tried for about a minute;
+ *   `retry()` tries again, and so does the other side's
+ * @property {boolean} microphone whether they say that theirs is on
+ * @property {boolean} camera
+ */
+
+/** @type {MediaTrackConstraints} */
+const SOUND = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+/** @type {MediaTrackConstraints} */
+const PICTURE = { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 24 }, facingMode: "user" };
+
+const FULL = "Four people see and hear each other already. You are in the call, and get in when one of them leaves.";
+
+/** How long a tab that isn't looked at lets the others take the call, in ms. */
+const UNSEEN_MS = 500;
+/** Pages of participants fetched of a call of many; each has at most 100. */
+const MOST_PAGES = 10;
+
+/**
+ * Sound and picture for whatever call this device is in. It follows the service by itself: opens devices and connects when
+ * the device is in a call, and closes them after it. Fires "change" when anything of it is new: draw from it.
+ *
+ * The first four who came in see and hear each other; who comes later is in the call without sound and picture, is told
+ * (`state` full), and gets in when one leaves.
+ */
+export class CallMedia extends EventTarget {
+  /** @type {MediaService} */
+  #service;
+  #options;
+  /** The stay in a call that is followed now. @type {string | null} */
+  #stay = null;
+  /** The stay that was hung up, and not yet known to be over. @type {string | null} */
+  #left = null;
+  /** @type {MediaCall | null} */
+  #run = null;
+  /** Gives up being the tab that has the media, or waiting for it. @type {AbortController | null} */
+  #claim = null;
+  #claimed = false;
+  #elsewhere = false;
+  #full = false;
+  /** Participants of a call of many, as fetched. @type {{invitationID: string, members: Member[], fresh: boolean} | null} */
+  #fetched = null;
+  #fetching = false;
+  #connection = "";
+  #telling = false;
+  #following = new AbortController();
+
+  /**
+   * Begins to follow.
+   * @param {MediaService} service a `CallInvitationService`, signed in or not yet
+   * @param {MediaOptions} [options]
+   * @throws {ConfigError} naming the option that is wrong
+   */
+  constructor(service, options = {}) {
+    super();
+    this.#service = service;
+    this.#options = checkOptions(options);
+    const { signal } = this.#following;
+    service.addEventListener("change", () => this.#follow(), { signal });
+    service.addEventListener("signal", (event) => this.#hear(/** @type {CustomEvent} */ (event).detail), { signal });
+    this.#follow();
+  }
+
+  /** @returns {MediaState} */
+  get state() {
+    if (this.#stay === null || this.#stay === this.#left) return "idle";
+    if (this.#elsewhere) return "elsewhere";
+    if (this.#full) return "full";
+    return this.#run?.opened ? "on" : "starting";
+  }
+
+  /** What this device sends: for a small picture of oneself, muted. @returns {MediaStream | null} */
+  get local() {
+    return this.#run?.devices.stream ?? null;
+  }
+
+  /** The others who are seen and heard, or will be, in the order in which they came in. @returns {MediaPeer[]} */
+  get peers() {
+    const run = this.#run;
+    return (run?.others ?? []).map(({ member: { user }, stream, link }) => {
+      const state = link?.state ?? (run?.noRelay ? "failed" : "connecting");
+      const { microphone, camera } = link?.sends ?? { microphone: false, camera: false };
+      return { user, stream, state, microphone, camera };
+    });
+  }
+
+  /** Whether sound is sent now. */
+  get microphone() {
+    return this.#run?.devices.sends.microphone ?? false;
+  }
+
+  /** Whether a picture is sent now. */
+  get camera() {
+    return this.#run?.devices.sends.camera ?? false;
+  }
+
+  /**
+   * What keeps it from being as it should, to show to the user. Codes: `full`, `no_relay`, `devices_denied`, `devices_busy`,
+   * `no_devices`, `no_microphone`, `no_camera`.
+   * @returns {Problem | null}
+   */
+  get problem() {
+    if (this.state === "full") return { code: "full", message: FULL };
+    return this.#run?.problem ?? null;
+  }
+
+  /**
+   * Mutes the microphone, or not; outside a call, for those to come.
+   * @param {boolean} on
+   */
+  async setMicrophone(on) {
+    if (this.#run) await this.#run.devices.microphone(on);
+    else this.#options.microphone = on;
+  }
+
+  /**
+   * Closes the camera, or opens it, in a voice call too; outside a call, for those to come.
+   * @param {boolean} on
+   */
+  async setCamera(on) {
+    if (this.#run) await this.#run.devices.camera(on);
+    else this.#options.camera = on;
+  }
+
+  /** Asks again for devices that weren't to be had, and tries those again who could not be reached. */
+  async retry() {
+    await this.#run?.again();
+  }
+
+  /**
+   * What the browser counts of the connection to one of the others.
+   * @param {string} user id
+   * @returns {Promise<RTCStatsReport | null>} null without one
+   */
+  async stats(user) {
+    return (await this.#run?.other(user)?.link?.pc?.getStats()) ?? null;
+  }
+
+  /**
+   * Stops sound and picture at once, and leaves the call.
+   * @throws {import("./shapes.js").CallError} if that could not be; what was stopped stays so
+   */
+  async hangUp() {
+    const call = this.#service.calls.find((one) => one.inCall);
+    this.#left = this.#stay;
+    // The tab keeps the call until it is over, or another tab would go on with it.
+    this.#end();
+    this.#changed();
+    if (call) await this.#service.leave(call.invitationID);
+  }
+
+  /** Stops following, and closes everything, for good. The call itself goes on. */
+  close() {
+    this.#following.abort();
+    this.#stay = null;
+    this.#stop();
+    this.#changed();
+  }
+
+  /** Looks at how the service stands. */
+  #follow() {
+    if (this.#following.signal.aborted) return;
+    const { connectionState, calls } = this.#service;
+    const call = connectionState === "replaced" ? undefined : calls.find((one) => one.inCall);
+    const self = call?.participants.find((one) => one.self);
+    const stay = call && self ? `${call.invitationID} ${self.entered}` : null;
+    if (stay !== this.#stay) {
+      this.#stop();
+      this.#stay = stay;
+      this.#changed();
+    }
+    if (stay !== this.#left) this.#left = null;
+    if (!call || stay === null || stay === this.#left) return;
+    if (!this.#claim) this.#take(call.invitationID);
+    if (this.#claimed) this.#join(call);
+    const back = this.#connection !== connectionState && connectionState === "connected";
+    this.#connection = connectionState;
+    if (back) this.#run?.reconnected();
+  }
+
+  /**
+   * Has this tab have the sound and picture, if no other has; else as soon as that one is gone.
+   * @param {string} invitationID
+   */
+  async #take(invitationID) {
+    const claim = new AbortController();
+    this.#claim = claim;
+    const name = `ringback:${this.#service.user}:media`;
+    /** @param {Lock | null} lock */
+    const had = (lock) => {
+      if (claim.signal.aborted) return;
+      this.#elsewhere = lock === null;
+      this.#claimed = lock !== null;
+      this.#changed();
+      if (!lock) return;
+      queueMicrotask(() => this.#follow());
+      return new Promise((release) => claim.signal.addEventListener("abort", () => release(undefined)));
+    };
+    // The tab that the user looks at goes first.
+    if (globalThis.document?.visibilityState === "hidden") await new Promise((resolve) => setTimeout(resolve, UNSEEN_MS));
+    if (claim.signal.aborted) return;
+    await navigator.locks.request(name, { ifAvailable: true }, had);
+    if (claim.signal.aborted) return;
+    await navigator.locks.request(name, { signal: claim.signal }, had).catch(ignoreAbort);
+  }
+
+  /** Opens what is to be open for this call, as it stands. @param {MediaServiceCall} call */
+  #join(call) {
+    const members = this.#members(call);
+    if (!members) return; // it isn't known yet who is in it
+    const first = mesh(members);
+    const inside = first.some((one) => one.self);
+    if (this.#full === inside) {
+      this.#full = !inside;
+      this.#changed();
+    }
+    if (!inside) return this.#end();
+    this.#run ??= this.#begin(call);
+    this.#run.meet(first.filter((one) => !one.self));
+  }
+
+  /** @param {MediaServiceCall} call */
+  #begin({ invitationID, callType }) {
+    const { relayOnly, microphone, camera, audio, video, standIn } = this.#options;
+    this.#connection = this.#service.connectionState;
+    return new MediaCall({
+      service: this.#service,
+      self: this.#service.user ?? "",
+      invitationID,
+      relayOnly,
+      wanted: { audio: microphone, video: camera === "video calls" ? callType === "video" : camera },
+      devices: { audio, video, standIn },
+      changed: () => this.#changed(),
+    });
+  }
+
+  /**
+   * Everyone in a call. Of many the service lists those who changed last; the rest is fetched.
+   * @param {MediaServiceCall} call
+   * @returns {Member[] | null} null until they were
+   */
+  #members(call) {
+    const { invitationID, participants, inCallCount } = call;
+    const fetched = this.#fetched?.invitationID === invitationID ? this.#fetched : null;
+    const known = new Map([...(fetched?.members ?? []), ...participants].map((one) => [one.user.id, one]));
+    const members = [...known.values()];
+    if (members.filter((one) => one.state === "accepted").length >= inCallCount) return members;
+    if (!fetched?.fresh) this.#fetch(call);
+    if (fetched) fetched.fresh = false;
+    return fetched && members;
+  }
+
+  /** @param {MediaServiceCall} call */
+  async #fetch({ invitationID, participantsCount }) {
+    if (this.#fetching) return;
+    this.#fetching = true;
+    /** @type {Map<string, Member>} */
+    const members = new Map();
+    try {
+      for (let page = 0; page < MOST_PAGES && members.size < participantsCount; page += 1) {
+        const { participants } = await this.#service.details(invitationID, Math.max(0, members.size - 1));
+        for (const one of participants) members.set(one.user.id, one);
+      }
+      this.#fetched = { invitationID, members: [...members.values()], fresh: true };
+      this.#follow();
+    } catch {
+      // Whatever it was, the call's next change asks again.
+    } finally {
+      this.#fetching = false;
+    }
+  }
+
+  /** @param {{invitationID: string, from: {user: string, device: string}, data: unknown}} heard */
+  #hear(heard) {
+    if (this.#run && heard.invitationID === this.#run.options.invitationID) this.#run.hear(heard);
+  }
+
+  /** Closes what is open for this call; the tab keeps it. */
+  #end() {
+    this.#run?.close();
+    this.#run = null;
+  }
+
+  #stop() {
+    this.#end();
+    this.#claim?.abort();
+    this.#claim = this.#fetched = null;
+    this.#claimed = this.#elsewhere = this.#full = false;
+  }
+
+  /** Tells the app, once for all that changes together. */
+  #changed() {
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      this.dispatchEvent(new Event("change"));
+    });
+  }
+}
+
+/** @param {MediaOptions} options */
+function checkOptions(options) {
+  const {
+    relayOnly = false, microphone = true, camera = "video calls", audio = {}, video = {}, standIn = () => null, ...rest
+  } = options;
+  for (const name of Object.keys(rest)) throw new ConfigError(name, "is unknown to CallMedia");
+  for (const [name, value] of Object.entries({ relayOnly, microphone })) {
+    if (typeof value !== "boolean") throw new ConfigError(name, "must be true or false");
+  }
+  if (typeof camera !== "boolean" && camera !== "video calls") {
+    throw new ConfigError("camera", 'must be true, false or "video calls"');
+  }
+  for (const [name, value] of Object.entries({ audio, video })) {
+    if (typeof value !== "object" || value === null) throw new ConfigError(name, "must be an object of constraints");
+  }
+  if (typeof standIn !== "function") throw new ConfigError("standIn", "must be a function that gives a MediaStream, or null");
+  return { relayOnly, microphone, camera, audio: { ...SOUND, ...audio }, video: { ...PICTURE, ...video }, standIn };
+}
+
+/** @param {any} error */
+function ignoreAbort(error) {
+  if (error?.name !== "AbortError") throw error;
+}
