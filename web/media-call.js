@@ -73,7 +73,7 @@ export class MediaCall {
    */
   meet(members) {
     const others = members.map((member) => {
-      const same = this.others.find((one) => one.member.user.id === member.user.id && one.member.entered === member.entered);
+      const same = this.others.find((one) => one.member.user.id === member.user.id && one.member.turn === member.turn);
       return same ?? { member, stream: new MediaStream(), link: null };
     });
     const gone = this.others.filter((one) => !others.includes(one));

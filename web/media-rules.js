@@ -26,7 +26,8 @@
  * @property {CallUser} user
  * @property {boolean} self
  * @property {string} state
- * @property {number} [entered] the order in which those in the call came in
+ * @property {number} turn which time they are in it, or invited to it
+ * @property {number} entered the order in which those in the call came in
  */
 
 /**
@@ -63,7 +64,7 @@ const LONGEST_CANDIDATE = 1_024;
  */
 export function mesh(participants) {
   const inside = participants.filter((one) => one.state === "accepted");
-  return inside.sort((a, b) => (a.entered ?? Infinity) - (b.entered ?? Infinity)).slice(0, MOST_IN_MESH);
+  return inside.sort((a, b) => a.entered - b.entered).slice(0, MOST_IN_MESH);
 }
 
 /**

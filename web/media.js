@@ -222,7 +222,7 @@ export class CallMedia extends EventTarget {
     const { connectionState, calls } = this.#service;
     const call = connectionState === "replaced" ? undefined : calls.find((one) => one.inCall);
     const self = call?.participants.find((one) => one.self);
-    const stay = call && self ? `${call.invitationID} ${self.entered}` : null;
+    const stay = call && self ? `${call.invitationID} ${self.turn}` : null;
     if (stay !== this.#stay) {
       this.#stop();
       this.#stay = stay;

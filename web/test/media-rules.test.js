@@ -8,13 +8,13 @@ import {
   readSignal, relayCandidate, relayDescription, remedy,
 } from "../media-rules.js";
 
-/** @param {string} id @param {number | undefined} entered @param {string} [state] */
-const member = (id, entered, state = "accepted") => ({ user: { id, name: "" }, self: false, state, entered });
+/** @param {string} id @param {number} entered @param {string} [state] */
+const member = (id, entered, state = "accepted") => ({ user: { id, name: "" }, self: false, state, turn: 1, entered });
 
 // spec: R1
 test("the first four who came in are in the mesh, on whichever device it is worked out", () => {
   const five = [member("e", 4), member("a", 9), member("d", 7), member("b", 5), member("c", 6)];
-  const all = [...five, member("f", undefined, "ringing"), member("g", 1, "left"), member("h", 2, "declined")];
+  const all = [...five, member("f", 3, "ringing"), member("g", 1, "left"), member("h", 2, "declined")];
   for (const shown of [all, [...all].reverse()]) {
     assert.deepEqual(mesh(shown).map((one) => one.user.id), ["e", "b", "c", "d"]);
   }

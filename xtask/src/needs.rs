@@ -19,7 +19,7 @@ pub(crate) enum Need {
     Terminal,
     /// Node.js with npm, and the packages of package.json.
     Node,
-    /// Chrome or Chromium, a private session bus, and a screen with dunst and a mouse.
+    /// Chrome or Chromium, a private session bus, a screen with dunst and a mouse, and a TURN server.
     Browser,
     /// cargo-deny, at the version that CI uses.
     Deny,
@@ -50,6 +50,7 @@ impl Need {
             tool("dunst", "dunst"),
             tool("dbus-daemon", "dbus-daemon"),
             tool("xdotool", "xdotool"),
+            tool("turnserver", "coturn"),
             tool("unshare", "util-linux"),
             tool("ip", "iproute2"),
         ];
@@ -123,7 +124,8 @@ fn install(shell: &Shell, distribution: &str, packages: &[&str]) -> Result<()> {
     println!("installing {list}");
     shell.run("apt-get", "update -qq")?;
     let mut command = shell.command("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive");
+    // Programs are wanted, and no service of theirs is to be started: by that runlevel none is.
+    command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
     command.args(["install", "-y", "-qq", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends"]).args(packages);
     shell::run(&mut command)
 }

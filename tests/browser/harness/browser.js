@@ -14,16 +14,29 @@ const NOT_FOR_US = [
   "--disable-renderer-backgrounding",
 ];
 
+/**
+ * The microphone and the camera of a profile. `fake`: one of each, which beeps and shows a moving picture, and they may be
+ * used; `none`: they might be used if there were any; `refused`: they are there, and the person said no before.
+ * @typedef {"fake" | "none" | "refused"} Devices
+ */
+
+const FAKE = "--use-fake-device-for-media-stream";
+/** Addresses of this machine itself count, and where nothing but loopback is there are no others. */
+const LOOPBACK = "--allow-loopback-in-peer-connection";
+
 export class Profile {
   /**
    * @param {import("./stage.js").Stage} stage
    * @param {string} folder
    * @param {import("./desktop.js").Desktop | import("./desktop.js").Screen} desktop
+   * @param {{ devices?: Devices }} [options]
    */
-  static async open(stage, folder, desktop) {
+  static async open(stage, folder, desktop, { devices } = {}) {
     await mkdir(join(folder, "Default"), { recursive: true });
-    // As if the person had said yes to notifications before: 1 is "allow".
-    const preferences = { profile: { default_content_setting_values: { notifications: 1 } } };
+    // As if the person had said so before: 1 is "allow", 2 is "block". A browser that may use the devices tells its
+    // address as it is; one that may not tells a name that means nothing on loopback.
+    const media = devices && { media_stream_mic: devices === "refused" ? 2 : 1, media_stream_camera: devices === "refused" ? 2 : 1 };
+    const preferences = { profile: { default_content_setting_values: { notifications: 1, ...media } } };
     await writeFile(join(folder, "Default", "Preferences"), JSON.stringify(preferences));
     const context = await chromium.launchPersistentContext(folder, {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -31,6 +44,7 @@ export class Profile {
       // Its sandbox needs rights that a container, and root, seldom have.
       chromiumSandbox: false,
       ignoreDefaultArgs: NOT_FOR_US,
+      args: devices ? [LOOPBACK, ...(devices === "none" ? [] : [FAKE])] : [],
       env: /** @type {Record<string, string>} */ (desktop.env),
       viewport: null,
     });

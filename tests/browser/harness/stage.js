@@ -100,18 +100,22 @@ export class Stage {
     return this.keep(await Screen.start(this.place("screen")));
   }
 
-  /** A browser profile on a desktop. @param {Desktop | Screen} [desktop] a new one by default */
-  async profile(desktop) {
-    return this.keep(await Profile.open(this, this.place("profile"), desktop ?? (await this.desktop())));
+  /**
+   * A browser profile on a desktop.
+   * @param {Desktop | Screen} [desktop] a new one by default
+   * @param {{ devices?: import("./browser.js").Devices }} [options]
+   */
+  async profile(desktop, options) {
+    return this.keep(await Profile.open(this, this.place("profile"), desktop ?? (await this.desktop()), options));
   }
 
   /**
    * Opens a person's page in a profile of its own, and waits until it is connected.
    * @param {string} name
-   * @param {{ desktop?: Desktop | Screen }} [options]
+   * @param {{ desktop?: Desktop | Screen, devices?: import("./browser.js").Devices }} [options]
    */
-  async person(name, { desktop } = {}) {
-    const profile = await this.profile(desktop);
+  async person(name, { desktop, ...options } = {}) {
+    const profile = await this.profile(desktop, options);
     return profile.person(name);
   }
 
