@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 
-import { parameters } from "./harness/app.js";
 import { caller, flows, mark, press, stands } from "./harness/media.js";
 import { story } from "./harness/stage.js";
 
@@ -39,4 +38,202 @@ story("two windows see and hear each other; who hangs up stops both sides' devic
     await stands(person, "idle");
     await person.page.locator('#media[data-devices="0"]:not(:has(li))').waitFor({ state: "attached" });
   }
+});
+
+// spec: R1
+story("four windows see and hear each other; the fifth is told, is in the call, and gets in when one leaves", async (stage) => {
+  await stage.serve();
+  // One browser, so that five pages fit on a small machine; each is a device of its own all the same.
+  const profile = await stage.profile(undefined, { devices: "fake" });
+  const rest = ["bob", "carol", "dave"];
+  const people = [await caller(profile, "alice", { calls: [...rest, "erin"] })];
+  for (const name of rest) people.push(await caller(profile, name));
+  const [alice, bob] = people;
+  const erin = await caller(profile, "erin", { accepts: false });
+  await press(alice, "call");
+  /** @param {Person[]} inside everyone sees and hears everyone else */
+  const all = (inside) => Promise.all(inside.map((one) => (
+    flows(one, inside.filter((other) => other !== one).map((other) => other.name))
+  )));
+  await all(people);
+  await erin.heard("rings");
+  await press(erin, "accept");
+  await stands(erin, "full", "full");
+  await erin.page.locator('#media[data-devices="0"]:not(:has(li))').waitFor({ state: "attached" });
+  for (const person of people) await mark(person);
+  await all(people);
+  for (const person of people) {
+    assert.equal(await person.page.locator("#media li").count(), 3, `${person.name} has three others`);
+    assert.equal(await person.page.locator('#media li[data-mended="true"]').count(), 0, `${person.name}'s connections are the same`);
+  }
+  await press(bob, "leave");
+  await stands(erin, "on");
+  const [, , carol, dave] = people;
+  for (const person of [alice, carol, dave]) await mark(person);
+  await all([alice, carol, dave, erin]);
+  assert.equal(await alice.page.locator('#media li[data-user="bob"]').count(), 0);
+}, { seconds: 120 });
+
+/**
+ * Someone who speaks the wire by hand, in a page without an app.
+ * @param {import("./harness/stage.js").Stage} stage
+ * @param {import("./harness/browser.js").Profile} profile
+ * @param {string} user
+ * @param {string} device
+ */
+async function wire(stage, profile, user, device) {
+  const page = await profile.context.newPage();
+  await page.goto(`${stage.server?.origin}/healthz`);
+  await page.evaluate(async ({ user, device }) => {
+    const { token } = await (await fetch(`/dev/token?user=${user}`)).json();
+    const socket = new WebSocket("/ws");
+    await new Promise((open) => (socket.onopen = open));
+    /** @type {any[]} */
+    const frames = [];
+    /** @type {Set<() => void>} */
+    const waiting = new Set();
+    socket.onmessage = ({ data }) => {
+      frames.push(JSON.parse(data));
+      for (const look of waiting) look();
+    };
+    const until = (/** @type {(frame: any) => boolean} */ is) => new Promise((resolve) => {
+      const look = () => {
+        const found = frames.find(is);
+        if (found) resolve((waiting.delete(look), found));
+      };
+      waiting.add(look);
+      look();
+    });
+    Object.assign(globalThis, {
+      frames,
+      until,
+      ask: async (/** @type {object} */ frame) => {
+        const id = crypto.randomUUID();
+        socket.send(JSON.stringify({ id, ...frame }));
+        return until((one) => one.type === "reply" && one.id === id);
+      },
+    });
+    socket.send(JSON.stringify({ type: "hello", token, protocol: 1, device: { id: device, platform: "web", sdk: "0" }, config: {}, holds: [] }));
+    await until((one) => one.type === "synced");
+  }, { user, device });
+  return {
+    /** @param {object} frame */
+    ask: (frame) => page.evaluate((frame) => /** @type {any} */ (globalThis).ask(frame), frame),
+    /** The call that this user is rung by, or in. */
+    call: () => page.evaluate(() => /** @type {any} */ (globalThis).until((/** @type {any} */ one) => one.type === "call")),
+    /** How many signals came. */
+    signals: () => page.evaluate(() => /** @type {any} */ (globalThis).frames.filter((/** @type {any} */ one) => one.type === "signal").length),
+  };
+}
+
+// spec: R1
+story("an offer of who isn't in the call, or not on that device, reaches nobody", async (stage) => {
+  await stage.serve();
+  const profile = await stage.profile(undefined, { devices: "fake" });
+  const carol = await wire(stage, profile, "carol", "carol-phone");
+  const dave = await wire(stage, profile, "dave", "dave-phone");
+  const mallory = await wire(stage, profile, "mallory", "mallory-phone");
+  const other = await wire(stage, profile, "alice", "alice-tablet");
+  const bob = await caller(profile, "bob");
+  const alice = await caller(profile, "alice", { calls: ["bob", "carol", "dave"] });
+  await press(alice, "call");
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+  const { invitation_id, own } = await carol.call();
+  // Dave was in it, and has left; Carol rings.
+  await dave.call();
+  const { ok } = await dave.ask({ type: "accept", invitation_id, turn: own[0].no });
+  assert.ok(ok);
+  await alice.shows('#media li[data-user="dave"]');
+  await dave.ask({ type: "leave", invitation_id });
+  await alice.page.locator("#media:not(:has([data-user=dave]))").waitFor({ state: "attached" });
+  await carol.ask({ type: "ringing", invitation_id, turn: own[0].no });
+
+  const data = { media: 1, session: "s", to: null, sends: { microphone: true, camera: true }, round: 1, description: { type: "offer", sdp: "v=0" } };
+  const codes = [];
+  for (const [name, one] of Object.entries({ mallory, carol, dave, other })) {
+    const { error: ice } = await one.ask({ type: "ice_servers", invitation_id });
+    codes.push([name, "", ice?.code]);
+    for (const to of ["alice", "bob"]) {
+      if (one === other && to === "alice") continue; // herself
+      const { error } = await one.ask({ type: "signal", invitation_id, to, data });
+      codes.push([name, to, error?.code]);
+    }
+  }
+  assert.deepEqual(codes, [
+    ["mallory", "", "not_found"], ["mallory", "alice", "not_found"], ["mallory", "bob", "not_found"],
+    ["carol", "", "forbidden"], ["carol", "alice", "forbidden"], ["carol", "bob", "forbidden"],
+    ["dave", "", "forbidden"], ["dave", "alice", "forbidden"], ["dave", "bob", "forbidden"],
+    ["other", "", "forbidden"], ["other", "bob", "forbidden"],
+  ]);
+  // What is said after it comes, so what was said before would have come, too.
+  for (const [one, another] of [[alice, bob], [bob, alice]]) {
+    const before = await another.times("signal");
+    await press(one, "microphone");
+    await another.page.locator('#log li[data-event="signal"]').nth(before).waitFor({ state: "attached" });
+    const heard = await another.page.locator('#log li[data-event="signal"]').allTextContents();
+    assert.deepEqual(new Set(heard.map((text) => JSON.parse(text)[0])), new Set([one.name]));
+  }
+  for (const one of [mallory, carol, other]) assert.equal(await one.signals(), 0);
+});
+
+// spec: R1, L9
+story("the server is killed and starts again: sound and picture go on, and both sides find the path anew", async (stage) => {
+  const { alice, bob } = await pair(stage);
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+  await Promise.all([mark(alice), mark(bob)]);
+  await stage.server?.restart("SIGKILL");
+  await Promise.all([alice.shows('#media li[data-mended="true"]'), bob.shows('#media li[data-mended="true"]')]);
+  await alice.page.locator('#log li[data-event="signal"]', { hasText: '"answer"' }).nth(1).waitFor({ state: "attached" });
+  await Promise.all([mark(alice), mark(bob)]);
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+});
+
+// spec: R1, L9
+story("a page that is loaded again in a call gets sound and picture back", async (stage) => {
+  const { alice, bob } = await pair(stage, { init: "takeUpCall: true" });
+  for (const [one, other] of [[alice, bob], [bob, alice]]) {
+    await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+    await mark(other);
+    await one.page.reload();
+    await other.shows('#media li[data-mended="true"]');
+  }
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+});
+
+// spec: R1
+story("without devices both are connected, and are told; what stands in is seen", async (stage) => {
+  const { alice, bob } = await pair(stage, { bob: "none" });
+  await stands(bob, "on", "no_devices");
+  await flows(bob, ["alice"]);
+  await alice.shows('#media li[data-user="bob"][data-state="connected"][data-camera="false"]');
+  await press(bob, "leave");
+  await stands(alice, "idle");
+  const media = `standIn: ({ audio, video }) => {
+    const context = new AudioContext();
+    const tone = new OscillatorNode(context);
+    const sound = context.createMediaStreamDestination();
+    tone.connect(sound);
+    tone.start();
+    const canvas = document.createElement("canvas");
+    const pen = canvas.getContext("2d");
+    setInterval(() => { pen.fillStyle = "hsl(" + performance.now() % 360 + " 50% 50%)"; pen.fillRect(0, 0, 160, 120); }, 100);
+    return new MediaStream([...(audio ? sound.stream.getTracks() : []), ...(video ? canvas.captureStream(10).getTracks() : [])]);
+  }`;
+  const carol = await caller(bob.profile, "carol", { calls: ["alice"], media });
+  await press(carol, "call");
+  await Promise.all([flows(alice, ["carol"]), flows(carol, ["alice"])]);
+  await stands(carol, "on", "no_devices");
+});
+
+// spec: R1, L9
+story("of two tabs one has sound and picture; when it goes, the other takes them over", async (stage) => {
+  const { alice, bob } = await pair(stage);
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+  const second = await caller(bob.profile, "bob");
+  await stands(second, "elsewhere");
+  await mark(alice);
+  await bob.close();
+  await stands(second, "on");
+  await alice.shows('#media li[data-mended="true"]');
+  await Promise.all([flows(alice, ["bob"]), flows(second, ["alice"])]);
 });

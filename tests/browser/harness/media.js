@@ -6,8 +6,8 @@ import { app } from "./app.js";
  * Opens a person's page whose app is in calls with sound and picture. It has buttons `#call`, `#accept`, `#hang-up`,
  * `#mark`, `#camera`, `#microphone` and `#retry`, and shows: `#media`, with `data-state`, `data-problem`, `data-devices`, how
  * many devices are open; in it an item for each of the others, with `data-user`, `data-state`, `data-camera`, and since
- * `#mark` was pressed: `data-flows`, whether pictures were decoded and sound came; `data-mended`, whether another path was
- * found; and `data-path`, by which candidates it goes. Its log has each signal by whom, with what it brought.
+ * `#mark` was pressed: `data-flows`, whether pictures were decoded and sound came; `data-mended`, whether the path
+ * was looked for anew; and `data-path`, by which candidates it goes. Its log has each signal by whom, with what it brought.
  * @param {import("./browser.js").Profile} profile
  * @param {string} user
  * @param {{ accepts?: boolean, calls?: string[], init?: string, media?: string }} [how] `accepts`: answers by itself;
@@ -27,16 +27,16 @@ export async function caller(profile, user, { accepts = true, calls = [], init =
     document.body.append(list);
     let marks = new Map();
     const count = async (user) => {
-      const counted = { frames: 0, energy: 0, ufrags: "", path: "" };
+      const counted = { frames: 0, energy: 0, ufrag: "", path: "" };
       const stats = await media.stats(user);
       for (const one of stats?.values() ?? []) {
         if (one.type === "inbound-rtp" && one.kind === "video") counted.frames += one.framesDecoded ?? 0;
         if (one.type === "inbound-rtp" && one.kind === "audio") counted.energy += one.totalAudioEnergy ?? 0;
         if (one.type !== "transport" || !one.selectedCandidatePairId) continue;
+        counted.ufrag = one.iceLocalUsernameFragment; // new with each search for a path
         const { localCandidateId, remoteCandidateId } = stats.get(one.selectedCandidatePairId) ?? {};
         const [local, remote] = [stats.get(localCandidateId), stats.get(remoteCandidateId)];
         counted.path = local?.candidateType + " " + remote?.candidateType;
-        counted.ufrags = one.iceLocalUsernameFragment + " " + remote?.usernameFragment;
       }
       return counted;
     };
@@ -49,8 +49,9 @@ export async function caller(profile, user, { accepts = true, calls = [], init =
         let item = [...list.children].find((one) => one.dataset.user === user.id);
         if (!item) {
           item = document.createElement("li");
-          item.dataset.user = item.textContent = user.id;
+          item.dataset.user = user.id;
           item.append(Object.assign(document.createElement("video"), { autoplay: true, playsInline: true, width: 160 }));
+          item.append(document.createElement("code")); // for the report, when a story failed
           list.append(item);
         }
         const video = item.querySelector("video");
@@ -60,9 +61,9 @@ export async function caller(profile, user, { accepts = true, calls = [], init =
         if (!marks.has(user.id)) marks.set(user.id, now);
         const mark = marks.get(user.id);
         // Another connection counts from nothing again.
-        const flows = now.frames > 0 && now.energy > 0 && (now.ufrags !== mark.ufrags || (now.frames > mark.frames + 2 && now.energy > mark.energy));
-        Object.assign(item.dataset, { flows, path: now.path, mended: mark.ufrags !== "" && now.ufrags !== "" &&
-          now.ufrags.split(" ").every((ufrag) => ufrag !== "undefined" && !mark.ufrags.includes(ufrag)) });
+        const flows = now.frames > 0 && now.energy > 0 && (now.ufrag !== mark.ufrag || (now.frames > mark.frames + 2 && now.energy > mark.energy));
+        Object.assign(item.dataset, { flows, path: now.path, mended: mark.ufrag !== "" && now.ufrag !== "" && now.ufrag !== mark.ufrag });
+        item.querySelector("code").textContent = JSON.stringify([{ ...item.dataset }, now, mark]);
       }
     };
     const looking = async () => {
