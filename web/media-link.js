@@ -65,7 +65,10 @@ export class Link {
     this.asked = null;
     /** Candidates whose description hasn't come. @type {{round: number, candidate: RTCIceCandidateInit}[]} */
     this.early = [];
-    /** What they haven't been told. */
+    /** Ours, of this round, and how many of them they were told. @type {RTCIceCandidateInit[]} */
+    this.candidates = [];
+    this.told = 0;
+    /** What else they haven't been told. */
     this.owed = nothing();
     /** What is done to the connection is done in turn. */
     this.work = Promise.resolve();
@@ -80,7 +83,8 @@ export class Link {
     this.pc?.close();
     for (const track of this.stream.getTracks()) this.stream.removeTrack(track);
     const pc = new RTCPeerConnection(this.host.configuration());
-    [this.pc, this.round, this.answered, this.asked, this.early, this.owed] = [pc, 0, false, null, [], nothing()];
+    [this.pc, this.answered, this.asked, this.early, this.owed] = [pc, false, null, [], nothing()];
+    this.enter(0);
     // A connection that is closed may leave a thing undone for ever, so the next one doesn't wait for it.
     [this.work, this.working] = [Promise.resolve(), 0];
     pc.addEventListener("icecandidate", ({ candidate }) => this.gathered(candidate));
@@ -177,11 +181,15 @@ export class Link {
     this.inTurn(async (pc) => {
       await this.attach();
       await pc.setLocalDescription(await pc.createOffer({ iceRestart: restart }));
-      this.round += 1;
-      this.owed.candidates = [];
+      this.enter(this.round + 1);
       this.describe();
     });
     this.watch();
+  }
+
+  /** What was gathered for the round before is of the past. @param {number} round */
+  enter(round) {
+    [this.round, this.candidates, this.told] = [round, [], 0];
   }
 
   /** @param {RTCPeerConnection} pc @param {number} round @param {string} sdp */
@@ -197,8 +205,7 @@ export class Link {
     if (round < this.round) return;
     if (round > this.round) {
       await pc.setRemoteDescription({ type: "offer", sdp });
-      this.round = round;
-      this.owed.candidates = [];
+      this.enter(round);
     }
     if (pc.signalingState === "have-remote-offer") {
       for (const kind of KINDS) {
@@ -233,11 +240,10 @@ export class Link {
 
   /** @param {RTCIceCandidate | null} candidate */
   gathered(candidate) {
-    if (!candidate?.candidate) return;
+    if (!candidate?.candidate || this.candidates.length >= MOST_CANDIDATES) return;
     const text = this.host.relayOnly ? relayCandidate(candidate.candidate) : candidate.candidate;
     if (text === null) return;
-    this.owed.candidates.push({ candidate: text, sdpMid: candidate.sdpMid, sdpMLineIndex: candidate.sdpMLineIndex });
-    if (this.owed.candidates.length > MOST_CANDIDATES) this.owed.candidates.shift();
+    this.candidates.push({ candidate: text, sdpMid: candidate.sdpMid, sdpMLineIndex: candidate.sdpMLineIndex });
     setTimeout(() => this.pump(), GATHER_MS);
   }
 
@@ -353,16 +359,15 @@ export class Link {
     while (!this.closed) {
       const { session, ...signal } = this.compose() ?? {};
       if (session === undefined) break;
-      const [owed, sent] = [this.owed, { ...signal }];
+      const { owed } = this;
       try {
         await this.host.signal(this.user, { media: 1, session, ...signal });
       } catch (/** @type {any} */ error) {
         if (error?.code !== "unavailable" && error?.code !== "rate_limited") continue; // the next try has to do
         // Still owed, and told as it stands by then.
         owed.word = true;
-        owed.description ||= sent.description !== undefined;
-        owed.restart ||= sent.restart !== undefined;
-        owed.candidates.unshift(...(sent.candidates ?? []));
+        owed.description ||= signal.description !== undefined || signal.candidates !== undefined;
+        owed.restart ||= signal.restart !== undefined;
         await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs ?? UNSENT_MS));
       }
     }
@@ -380,7 +385,7 @@ export class Link {
     const ready = theirs !== null && this.round > 0 && pc?.signalingState !== "have-remote-offer";
     const description = ready && owed.description ? pc?.localDescription : null;
     // Candidates follow their description, which brings those that there are.
-    const candidates = ready && !description ? owed.candidates.splice(0, MOST_CANDIDATES) : [];
+    const candidates = ready ? this.candidates.slice(description ? 0 : this.told) : [];
     if (!owed.word && !description && !owed.restart && candidates.length === 0) return null;
     /** @type {any} */
     const signal = { session: mine, to: theirs, sends: this.host.sends() };
@@ -388,10 +393,9 @@ export class Link {
       const sdp = relayOnly ? relayDescription(description.sdp) : description.sdp;
       if (sdp.length > LONGEST_DESCRIPTION) console.warn("Ringback: this browser's description is too long to be sent.");
       Object.assign(signal, { round: this.round, description: { type: description.type, sdp } });
-      owed.candidates = [];
-    } else if (candidates.length > 0) {
-      Object.assign(signal, { round: this.round, candidates });
     }
+    if (candidates.length > 0) Object.assign(signal, { round: this.round, candidates });
+    if (ready) this.told = this.candidates.length;
     if (owed.restart) signal.restart = this.round;
     owed.word = owed.restart = false;
     if (ready) owed.description = false;
@@ -429,7 +433,7 @@ export class Link {
 }
 
 function nothing() {
-  return { word: false, unknown: false, description: false, restart: false, candidates: /** @type {RTCIceCandidateInit[]} */ ([]) };
+  return { word: false, unknown: false, description: false, restart: false };
 }
 
 function ignore() {}

@@ -12,8 +12,8 @@
 //   signal never mixes two connections (`Handshake`).
 // - Of two people the one whose user id is smaller offers, always: so offers never cross. The other asks for one by
 //   `restart`: the number of the last that it has seen.
-// - `round` numbers the offers of a session; an answer and the candidates of both carry the number of theirs. A repeated
-//   offer is answered by the same answer. So everything may be sent again, and a lost signal costs a second.
+// - `round` numbers the offers of a session; an answer and the candidates of both carry the number of theirs. A description
+//   that is repeated comes with all candidates so far, and a repeated offer is answered by the same answer. So everything may be sent again, and a lost signal costs a second.
 
 /** @typedef {import("./shapes.js").CallUser} CallUser */
 /** @typedef {{microphone: boolean, camera: boolean}} Sends what somebody sends now */
@@ -125,7 +125,7 @@ export class Handshake {
 /**
  * What to try next.
  *
- * `greet`: tell them that we are here; `resend`: the offer again; `restart`: find another path, by a new offer; `fresh`: a
+ * `greet`: tell them that we are here; `resend`: the offer again, with all candidates; `restart`: find another path, by a new offer; `fresh`: a
  * new connection; `wait`: it may yet come; `rest`: no more is tried, but it works; `give_up`: no more is tried.
  * @param {Standing} standing
  * @returns {"greet" | "resend" | "restart" | "fresh" | "wait" | "rest" | "give_up"}
@@ -137,7 +137,9 @@ export function remedy({ tries, offers, connected, begun, answered }) {
   if (tries > 1 && tries % 3 === 1) return "fresh";
   if (!begun) return "greet";
   if (offers && !answered) return "resend";
-  return tries % 3 === 0 ? "restart" : "wait";
+  if (tries % 3 === 0) return "restart";
+  // Candidates may have been lost: the offer brings them again, and its answer the others.
+  return offers ? "resend" : "wait";
 }
 
 /**
@@ -146,7 +148,7 @@ export function remedy({ tries, offers, connected, begun, answered }) {
  * @param {number} chance 0 to 1
  */
 export function pause(tries, chance) {
-  return Math.min(1_000 * 2 ** tries, LONGEST_PAUSE_MS) * (0.9 + 0.2 * chance);
+  return Math.min(500 * 2 ** tries, LONGEST_PAUSE_MS) * (0.9 + 0.2 * chance);
 }
 
 /**

@@ -112,7 +112,7 @@ test("what is tried, try by try", () => {
     ["greet", "greet", "greet", "fresh", "greet", "greet", "fresh", "give_up"]);
   assert.deepEqual(tried({ answered: false }),
     ["resend", "resend", "resend", "fresh", "resend", "resend", "fresh", "give_up"]);
-  assert.deepEqual(tried({}), ["wait", "wait", "restart", "fresh", "wait", "restart", "fresh", "give_up"]);
+  assert.deepEqual(tried({}), ["resend", "resend", "restart", "fresh", "resend", "restart", "fresh", "give_up"]);
   assert.deepEqual(tried({ offers: false, answered: false }),
     ["wait", "wait", "restart", "fresh", "wait", "restart", "fresh", "give_up"]);
   // What works is never thrown away.
@@ -120,9 +120,9 @@ test("what is tried, try by try", () => {
   assert.deepEqual(new Set(tried({ connected: true, offers: false })), new Set(["restart", "rest"]));
 });
 
-test("all tries together take about a minute, and no pause is long", () => {
+test("all tries together take less than a minute, and no pause is long", () => {
   const pauses = [...Array(MOST_TRIES).keys()].map((tries) => pause(tries, 0.5));
-  assert.deepEqual(pauses, [1_000, 2_000, 4_000, 8_000, 8_000, 8_000, 8_000, 8_000]);
+  assert.deepEqual(pauses, [500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000, 8_000]);
   assert.ok(pause(5, 0) < pause(5, 1));
 });
 
