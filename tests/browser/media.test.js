@@ -225,6 +225,55 @@ story("without devices both are connected, and are told; what stands in is seen"
   await stands(carol, "on", "no_devices");
 });
 
+// spec: R1
+story("signals that are lost are made up for: of each side the first of every kind is", async (stage) => {
+  await stage.serve();
+  const before = `
+    const send = service.signal.bind(service);
+    const lost = new Set();
+    service.signal = async (signal) => {
+      const { description, candidates } = signal.data;
+      const kind = description?.type ?? (candidates ? "candidates" : "greeting");
+      if (lost.has(kind)) return send(signal);
+      lost.add(kind);
+      seen("lost", kind);
+    };
+  `;
+  const profile = await stage.profile(undefined, { devices: "fake" });
+  const bob = await caller(profile, "bob", { before });
+  const alice = await caller(profile, "alice", { calls: ["bob"], before });
+  await press(alice, "call");
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+  await Promise.all([alice.heard("lost", "greeting"), bob.heard("lost", "greeting")]);
+  await Promise.all([alice.heard("lost", "offer"), bob.heard("lost", "answer")]);
+});
+
+// spec: R1
+story("who doesn't answer is given up, tried again when asked to, and connected once they are there", async (stage) => {
+  await stage.serve();
+  const profile = await stage.profile(undefined, { devices: "fake" });
+  // Bob answers the call, and has no media in it until he loads the page again.
+  const bob = await caller(profile, "bob", { init: "takeUpCall: true", before: `
+    if (performance.getEntriesByType("navigation")[0].type !== "reload") {
+      events.onIncomingCallReceived = () => service.accept();
+      await service.init({ ...base, invitationEvents: events });
+      throw new Error("no media");
+    }
+  ` });
+  // The tries take about a minute; for Alice time flies.
+  const alice = await caller(profile, "alice", { calls: ["bob"], before: `
+    const wait = globalThis.setTimeout;
+    globalThis.setTimeout = (work, ms) => wait(work, ms / 10);
+  ` });
+  await press(alice, "call");
+  await alice.shows('#media li[data-user="bob"][data-state="failed"]');
+  await press(alice, "retry");
+  await alice.shows('#media li[data-user="bob"][data-state="connecting"]');
+  await alice.shows('#media li[data-user="bob"][data-state="failed"]');
+  await bob.page.reload();
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+});
+
 // spec: R1, L9
 story("of two tabs one has sound and picture; when it goes, the other takes them over", async (stage) => {
   const { alice, bob } = await pair(stage);

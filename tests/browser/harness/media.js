@@ -10,10 +10,11 @@ import { app } from "./app.js";
  * was looked for anew; and `data-path`, by which candidates it goes. Its log has each signal by whom, with what it brought.
  * @param {import("./browser.js").Profile} profile
  * @param {string} user
- * @param {{ accepts?: boolean, calls?: string[], init?: string, media?: string }} [how] `accepts`: answers by itself;
- *   `calls`: whom `#call` calls, by video; `init`, `media`: more of what the service, and the media, are given
+ * @param {{ accepts?: boolean, calls?: string[], init?: string, media?: string, before?: string }} [how] `accepts`:
+ *   answers by itself; `calls`: whom `#call` calls, by video; `init`, `media`: more of what the service, and the media, are
+ *   given; `before`: is run when there is a `service`, and no media yet
  */
-export async function caller(profile, user, { accepts = true, calls = [], init = "", media = "" } = {}) {
+export async function caller(profile, user, { accepts = true, calls = [], init = "", media = "", before = "" } = {}) {
   return app(profile, user, `
     const { CallMedia } = await import("/web/media.js");
     const service = new CallInvitationService();
@@ -21,6 +22,7 @@ export async function caller(profile, user, { accepts = true, calls = [], init =
       const candidates = [...(data.candidates ?? []).map((one) => one.candidate), ...(data.description?.sdp.match(/a=candidate:.*/g) ?? [])];
       seen("signal", from.user, data.description?.type ?? "", candidates);
     });
+    ${before}
     const media = new CallMedia(service, { video: { width: 160, height: 120, frameRate: 10 }, ${media} });
     const list = document.createElement("ul");
     list.id = "media";
