@@ -28,6 +28,8 @@ const GATHER_MS = 30;
 const BROKEN_MS = 2_000;
 /** Pause after a signal that could not be sent, in ms, unless the server names one. */
 const UNSENT_MS = 1_000;
+/** After how long they are told once more what is sent, in ms: nothing else would show that a signal was lost. */
+const ONCE_MORE_MS = 3_000;
 /** Candidates kept that came before their description. */
 const MOST_EARLY = 64;
 /** Things to do with a connection that may wait; beyond it they are dropped, and tried again. */
@@ -55,6 +57,8 @@ export class Link {
     this.pumping = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.reminder = undefined;
     /** @type {RTCPeerConnection | undefined} */
     this.pc = undefined;
     /** The number of the last offer that was made, or taken. */
@@ -99,6 +103,7 @@ export class Link {
   close() {
     this.closed = true;
     clearTimeout(this.timer);
+    clearTimeout(this.reminder);
     this.pc?.close();
     for (const track of this.stream.getTracks()) this.stream.removeTrack(track);
   }
@@ -107,6 +112,8 @@ export class Link {
   resend() {
     this.attach();
     this.greet();
+    clearTimeout(this.reminder);
+    this.reminder = setTimeout(() => this.greet(), ONCE_MORE_MS);
   }
 
   /** Finds the path anew, while what flows goes on flowing: the way that signals take was away. */

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 
 import { caller, flows, mark, press, stands } from "./harness/media.js";
 import { story } from "./harness/stage.js";
+import { Wires } from "./harness/wires.js";
 
 /** @typedef {import("./harness/person.js").Person} Person */
 
@@ -74,66 +75,46 @@ story("four windows see and hear each other; the fifth is told, is in the call, 
   assert.equal(await alice.page.locator('#media li[data-user="bob"]').count(), 0);
 }, { seconds: 120 });
 
-/**
- * Someone who speaks the wire by hand, in a page without an app.
- * @param {import("./harness/stage.js").Stage} stage
- * @param {import("./harness/browser.js").Profile} profile
- * @param {string} user
- * @param {string} device
- */
-async function wire(stage, profile, user, device) {
-  const page = await profile.context.newPage();
-  await page.goto(`${stage.server?.origin}/healthz`);
-  await page.evaluate(async ({ user, device }) => {
-    const { token } = await (await fetch(`/dev/token?user=${user}`)).json();
-    const socket = new WebSocket("/ws");
-    await new Promise((open) => (socket.onopen = open));
-    /** @type {any[]} */
-    const frames = [];
-    /** @type {Set<() => void>} */
-    const waiting = new Set();
-    socket.onmessage = ({ data }) => {
-      frames.push(JSON.parse(data));
-      for (const look of waiting) look();
-    };
-    const until = (/** @type {(frame: any) => boolean} */ is) => new Promise((resolve) => {
-      const look = () => {
-        const found = frames.find(is);
-        if (found) resolve((waiting.delete(look), found));
-      };
-      waiting.add(look);
-      look();
-    });
-    Object.assign(globalThis, {
-      frames,
-      until,
-      ask: async (/** @type {object} */ frame) => {
-        const id = crypto.randomUUID();
-        socket.send(JSON.stringify({ id, ...frame }));
-        return until((one) => one.type === "reply" && one.id === id);
-      },
-    });
-    socket.send(JSON.stringify({ type: "hello", token, protocol: 1, device: { id: device, platform: "web", sdk: "0" }, config: {}, holds: [] }));
-    await until((one) => one.type === "synced");
-  }, { user, device });
-  return {
-    /** @param {object} frame */
-    ask: (frame) => page.evaluate((frame) => /** @type {any} */ (globalThis).ask(frame), frame),
-    /** The call that this user is rung by, or in. */
-    call: () => page.evaluate(() => /** @type {any} */ (globalThis).until((/** @type {any} */ one) => one.type === "call")),
-    /** How many signals came. */
-    signals: () => page.evaluate(() => /** @type {any} */ (globalThis).frames.filter((/** @type {any} */ one) => one.type === "signal").length),
-  };
-}
+// spec: R1, S16
+story("in a crowd, of whom a view lists twenty, everyone knows the same first four", async (stage) => {
+  await stage.serve();
+  const profile = await stage.profile(undefined, { devices: "fake" });
+  const wires = await Wires.open(stage, profile);
+  const crowd = Array.from({ length: 23 }, (_, at) => `guest-${at + 10}`);
+  const guests = await Promise.all(crowd.map((name) => wires.connect(name)));
+  const bob = await caller(profile, "bob");
+  const erin = await caller(profile, "erin", { accepts: false });
+  const alice = await caller(profile, "alice", { calls: ["bob", "erin", ...crowd] });
+  await press(alice, "call");
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+  await Promise.all([mark(alice), mark(bob)]);
+  for (const guest of guests) {
+    const { invitation_id, own } = await guest.call();
+    const { ok } = await guest.ask({ type: "accept", invitation_id, turn: own[0].no });
+    assert.ok(ok);
+  }
+  await erin.heard("rings");
+  await press(erin, "accept");
+  await stands(erin, "full", "full");
+  for (const [one, other] of [[alice, bob], [bob, alice]]) {
+    await one.shows('#media li[data-user="guest-11"]');
+    const others = one.page.locator("#media li");
+    const known = await others.evaluateAll((items) => items.map((item) => /** @type {HTMLElement} */ (item).dataset.user));
+    assert.deepEqual(known, [other.name, "guest-10", "guest-11"]);
+  }
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+  assert.equal(await alice.page.locator('#media li[data-user="bob"][data-mended="true"]').count(), 0);
+});
 
 // spec: R1
 story("an offer of who isn't in the call, or not on that device, reaches nobody", async (stage) => {
   await stage.serve();
   const profile = await stage.profile(undefined, { devices: "fake" });
-  const carol = await wire(stage, profile, "carol", "carol-phone");
-  const dave = await wire(stage, profile, "dave", "dave-phone");
-  const mallory = await wire(stage, profile, "mallory", "mallory-phone");
-  const other = await wire(stage, profile, "alice", "alice-tablet");
+  const wires = await Wires.open(stage, profile);
+  const carol = await wires.connect("carol");
+  const dave = await wires.connect("dave");
+  const mallory = await wires.connect("mallory");
+  const other = await wires.connect("alice", "alice-tablet");
   const bob = await caller(profile, "bob");
   const alice = await caller(profile, "alice", { calls: ["bob", "carol", "dave"] });
   await press(alice, "call");
