@@ -1,7 +1,9 @@
 /** Sound and picture, with `web/media.js` in real browsers: who sees and hears whom, and who doesn't. */
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 
+import { app } from "./harness/app.js";
 import { caller, flows, mark, press, stands } from "./harness/media.js";
 import { story } from "./harness/stage.js";
 import { Wires } from "./harness/wires.js";
@@ -39,6 +41,37 @@ story("two windows see and hear each other; who hangs up stops both sides' devic
     await stands(person, "idle");
     await person.page.locator('#media[data-devices="0"]:not(:has(li))').waitFor({ state: "attached" });
   }
+});
+
+// spec: R1
+story("the example of web/README.md is an app with sound and picture", async (stage) => {
+  const page = await readFile("web/README.md", "utf8");
+  const example = page.split("```").find((block) => block.includes("new CallMedia(service)")) ?? "";
+  await stage.serve();
+  const bob = await app(await stage.profile(undefined, { devices: "fake" }), "bob", `
+    const add = (kind, id) => document.body.appendChild(Object.assign(document.createElement(kind), { id, autoplay: true }));
+    const [mine, notice] = [add("video", "mine"), add("p", "notice")];
+    const [mute, hangUp] = [add("button", "mute"), add("button", "hang")];
+    const videoOf = (user) => document.getElementById(user) ?? add("video", user);
+    mine.muted = true;
+    mute.textContent = hangUp.textContent = "a button";
+    for (const video of [mine, videoOf("alice")]) video.onresize = () => seen("pictures", video.id, video.videoWidth);
+    const service = new CallInvitationService();
+    const { CallMedia } = await import("/web/media.js");
+    ${example.slice(example.indexOf("const media"))}
+    events.onIncomingCallReceived = () => service.accept();
+    service.init({ ...base, invitationEvents: events });
+  `);
+  const alice = await caller(await stage.profile(undefined, { devices: "fake" }), "alice", { calls: ["bob"] });
+  await press(alice, "call");
+  await flows(alice, ["bob"]);
+  await bob.heard("pictures", '"mine"');
+  await bob.heard("pictures", '"alice",160');
+  await bob.page.locator("video#alice[title*=connected]").waitFor();
+  await press(bob, "mute");
+  await alice.shows('#media li[data-user="bob"][data-microphone="false"]');
+  await press(bob, "hang");
+  await stands(alice, "idle");
 });
 
 // spec: R1

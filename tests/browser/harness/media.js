@@ -5,7 +5,7 @@ import { app } from "./app.js";
 /**
  * Opens a person's page whose app is in calls with sound and picture. It has buttons `#call`, `#accept`, `#hang-up`,
  * `#mark`, `#camera`, `#microphone` and `#retry`, and shows: `#media`, with `data-state`, `data-problem`, `data-devices`, how
- * many devices are open; in it an item for each of the others, with `data-user`, `data-state`, `data-camera`, and since
+ * many devices are open; in it an item for each of the others, with `data-user`, `data-state`, `data-camera`, `data-microphone`, and since
  * `#mark` was pressed: `data-flows`, whether pictures were decoded and sound came; `data-mended`, whether the path
  * was looked for anew; and `data-path`, by which candidates it goes. Its log has each signal by whom, with what it brought.
  * @param {import("./browser.js").Profile} profile
@@ -22,6 +22,13 @@ export async function caller(profile, user, { accepts = true, calls = [], init =
       const candidates = [...(data.candidates ?? []).map((one) => one.candidate), ...(data.description?.sdp.match(/a=candidate:.*/g) ?? [])];
       seen("signal", from.user, data.description?.type ?? "", candidates);
     });
+    const opened = [];
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      const stream = await open(constraints);
+      opened.push(...stream.getTracks());
+      return stream;
+    };
     ${before}
     const media = new CallMedia(service, { video: { width: 160, height: 120, frameRate: 10 }, ${media} });
     const list = document.createElement("ul");
@@ -45,9 +52,9 @@ export async function caller(profile, user, { accepts = true, calls = [], init =
     const look = async () => {
       list.dataset.state = media.state;
       list.dataset.problem = media.problem?.code ?? "";
-      list.dataset.devices = media.local?.getTracks().length ?? 0;
+      list.dataset.devices = opened.filter((track) => track.readyState === "live").length;
       for (const gone of [...list.children]) if (!media.peers.some((peer) => peer.user.id === gone.dataset.user)) gone.remove();
-      for (const { user, stream, state, camera } of media.peers) {
+      for (const { user, stream, state, camera, microphone } of media.peers) {
         let item = [...list.children].find((one) => one.dataset.user === user.id);
         if (!item) {
           item = document.createElement("li");
@@ -58,7 +65,7 @@ export async function caller(profile, user, { accepts = true, calls = [], init =
         }
         const video = item.querySelector("video");
         if (video.srcObject !== stream) video.srcObject = stream;
-        Object.assign(item.dataset, { state, camera, picture: stream.getVideoTracks().length });
+        Object.assign(item.dataset, { state, camera, microphone, picture: stream.getVideoTracks().length });
         const now = await count(user.id);
         if (!marks.has(user.id)) marks.set(user.id, now);
         const mark = marks.get(user.id);
