@@ -240,6 +240,39 @@ story("without devices both are connected, and are told; what stands in is seen"
 });
 
 // spec: R1
+story("who hasn't said yet whether the devices may be used sees the others meanwhile; one that is unplugged is replaced", async (stage) => {
+  await stage.serve();
+  const profile = await stage.profile(undefined, { devices: "fake" });
+  const bob = await caller(profile, "bob", { before: `
+    const ask = navigator.mediaDevices.getUserMedia;
+    const allowed = new Promise((allow) => press("allow", allow));
+    navigator.mediaDevices.getUserMedia = async (devices) => {
+      await allowed;
+      return ask(devices);
+    };
+    // What the browser does to the track of a camera that is pulled out.
+    press("unplug", () => {
+      const [picture] = media.local.getVideoTracks();
+      picture.stop();
+      picture.dispatchEvent(new Event("ended"));
+    });
+  ` });
+  const alice = await caller(profile, "alice", { calls: ["bob"] });
+  await press(alice, "call");
+  await flows(bob, ["alice"]);
+  await stands(bob, "starting");
+  await alice.shows('#media li[data-user="bob"][data-state="connected"][data-camera="false"][data-microphone="false"]');
+  await press(bob, "allow");
+  await stands(bob, "on");
+  await flows(alice, ["bob"]);
+  await press(bob, "unplug");
+  await mark(alice);
+  await flows(alice, ["bob"]);
+  await stands(bob, "on");
+  await bob.shows('#media[data-devices="2"]');
+});
+
+// spec: R1
 story("signals that are lost are made up for: of each side the first of every kind is", async (stage) => {
   await stage.serve();
   const before = `
