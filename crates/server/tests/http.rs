@@ -26,6 +26,8 @@ async fn the_sdk_and_the_demo_are_in_the_binary() {
         ("/", "text/html"),
         ("/as/alice/", "text/html"),
         ("/as/alice/sw.js", "text/javascript"),
+        ("/as/dave-2/", "text/html"),
+        ("/demo/welcome.js", "text/javascript"),
         ("/web/device.js", "text/javascript"),
         ("/metrics", "text/plain"),
         ("/healthz", "text/plain"),
@@ -99,7 +101,7 @@ async fn nobody_else_gets_a_token() {
 async fn with_a_secret_there_is_no_development_mode() {
     let server = TestServer::start().await;
     let host = server.address().to_string();
-    for path in ["/dev/token?user=alice", "/as/alice/", "/as/alice/sw.js"] {
+    for path in ["/dev/token?user=alice", "/as/alice/", "/as/alice/sw.js", "/demo/welcome.js"] {
         assert_eq!(http(server.address(), path, &[("Host", &host), SAME]).await.0, 404, "{path}");
     }
     assert_eq!(http(server.address(), "/web/device.js", &[("Host", &host)]).await.0, 200);

@@ -34,8 +34,18 @@ export class Person {
     await this.page.locator(selector).first().waitFor({ state: "hidden" });
   }
 
+  /** Waits until the page is connected; on a first visit it signs in, and leaves notifications as they are. */
   async connected() {
-    await this.shows("#connection", /^connected$/);
+    const start = this.page.locator("#begin-plainly");
+    const connected = this.page.locator("#connection", { hasText: /^connected$/ });
+    await start.or(connected).first().waitFor();
+    if (await start.isVisible()) await start.click();
+    await connected.waitFor();
+  }
+
+  /** Makes the first click: signs in, unlocks sound, asks for notifications. */
+  async start() {
+    await this.page.locator("#begin").click();
   }
 
   /**
@@ -95,12 +105,13 @@ export class Person {
 
   /** Waits until so many missed calls are listed as unhandled. @param {number} count */
   async missed(count) {
-    await this.shows("#missed-count", new RegExp(`^${count}$`));
+    await this.page.locator("#missed-count", { hasText: new RegExp(`^${count}$`) }).waitFor({ state: "attached" });
   }
 
   /** Waits until a callback fired, as the page's log has it. @param {string} event @param {string | RegExp} [parameters] */
   async heard(event, parameters) {
-    await this.shows(`#log li[data-event="${event}"]`, parameters);
+    const callbacks = this.page.locator(`#log li[data-event="${event}"]`, parameters === undefined ? {} : { hasText: parameters });
+    await callbacks.first().waitFor({ state: "attached" });
   }
 
   /** How often a callback has fired so far. @param {string} event */
@@ -124,8 +135,8 @@ export class Person {
   /** The first parameter of a callback in the page's log. @param {string} event */
   async callID(event) {
     await this.heard(event);
-    const shown = await this.page.locator(`#log li[data-event="${event}"]`).first().innerText();
-    return /\["([^"]+)"/.exec(shown)?.[1];
+    const shown = await this.page.locator(`#log li[data-event="${event}"]`).first().getAttribute("data-args");
+    return JSON.parse(shown ?? "[]")[0];
   }
 
   async close() {

@@ -27,6 +27,13 @@ const CSP: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; sty
                    media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
                    form-action 'none'; frame-ancestors 'none'";
 
+/// The page at `/` where apps bring their own.
+const RUNNING: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+                       <meta name=\"viewport\" content=\"width=device-width\">\n<title>Ringback</title>\n\
+                       <h1>Ringback</h1>\n<p>It is running. Apps connect to it at <code>/ws</code>.</p>\n\
+                       <p><a href=\"/healthz\">Health</a> · <a href=\"/metrics\">Metrics</a></p>\n</html>\n";
+const NO_DEMO: (StatusCode, &str) = (StatusCode::NOT_FOUND, "The demo is there in development mode alone.\n");
+
 /// Everything that is served.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -35,6 +42,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(metrics))
         .route("/ws", get(upgrade))
         .route("/web/{*path}", get(|Path(path): Path<String>| async move { assets::serve(Tree::Web, &path) }))
+        .route("/demo/{*path}", get(welcome_part))
         .route("/as/{name}", get(to_folder))
         .route("/as/{name}/", get(demo_page))
         .route("/as/{name}/{*path}", get(demo))
@@ -54,20 +62,20 @@ async fn careful(mut response: Response) -> Response {
     response
 }
 
-async fn index(State(shared): State<Arc<Shared>>) -> Html<String> {
-    let links = match &shared.development {
-        Some(_) => {
-            let link = |(id, name): &(&str, &str)| format!("<li><a href=\"/as/{id}/\">{name}</a></li>");
-            let people: String = dev::PEOPLE.iter().map(link).collect();
-            format!("<p>Open two of these, each in a window of its own, and call:</p>\n<ul>{people}</ul>")
-        }
-        None => "<p>It is running. Apps connect to it at <code>/ws</code>.</p>".to_owned(),
-    };
-    Html(format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Ringback</title>\n\
-         <h1>Ringback</h1>\n{links}\n<p><a href=\"/healthz\">Health</a> · <a href=\"/metrics\">Metrics</a></p>\n</html>\n"
-    ))
+/// In development mode, the page that asks who one is; else what this is.
+async fn index(State(shared): State<Arc<Shared>>) -> Response {
+    match &shared.development {
+        Some(_) => assets::serve(Tree::Demo, "welcome.html"),
+        None => Html(RUNNING).into_response(),
+    }
+}
+
+/// What the page that asks who one is needs; a demo user's page has the same files in a folder of its own.
+async fn welcome_part(State(shared): State<Arc<Shared>>, Path(path): Path<String>) -> Response {
+    if shared.development.is_none() {
+        return NO_DEMO.into_response();
+    }
+    assets::serve(Tree::Demo, &path)
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
@@ -92,7 +100,7 @@ async fn demo_page(state: State<Arc<Shared>>, Path(name): Path<String>) -> Respo
 /// A demo user's page. Each has a path of their own, and their own service worker there, whose scope it is.
 async fn demo(State(shared): State<Arc<Shared>>, Path((name, path)): Path<(String, String)>) -> Response {
     if shared.development.is_none() || !dev::is_name(&name) {
-        return (StatusCode::NOT_FOUND, "The demo is there in development mode alone.\n").into_response();
+        return NO_DEMO.into_response();
     }
     match path.as_str() {
         "sw.js" => assets::serve(Tree::Web, "sw.js"),

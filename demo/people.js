@@ -1,0 +1,81 @@
+// Who there is: the user of this page, those who can be called, and how they are drawn.
+
+import { element, keep, kept } from "./dom.js";
+
+/** Who everybody knows. */
+const PEOPLE = ["alice", "bob", "carol"];
+/** Names typed that are remembered; beyond it the oldest goes. */
+const MOST_TYPED = 20;
+/** Colours of `style.css` for avatars. */
+const HUES = 6;
+
+/** The user: the last part of the page's own path, `/as/<user>/`. */
+export const me = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1) ?? "");
+
+const typedName = "ringback-demo:people";
+
+/** Those who can be called: the three of the demo, and whoever was typed in this browser. */
+export function others() {
+  return [...new Set([...PEOPLE, ...kept(typedName, [])])].filter((user) => user !== me);
+}
+
+/** Remembers a name that was typed. */
+export function remember(user) {
+  if (PEOPLE.includes(user)) return;
+  const typed = kept(typedName, []).filter((one) => one !== user);
+  keep(typedName, [...typed, user].slice(-MOST_TYPED));
+}
+
+/** Forgets a name that was typed. */
+export function forget(user) {
+  keep(typedName, kept(typedName, []).filter((one) => one !== user));
+}
+
+export function isTyped(user) {
+  return !PEOPLE.includes(user);
+}
+
+/**
+ * The id that a typed name stands for, as the development mode takes it: “Dave Miller” is dave-miller.
+ * @returns {string} empty if nothing is left of it
+ */
+export function idOf(typed) {
+  const plain = typed.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^a-z0-9]+/g, " ").trim();
+  return plain.replaceAll(" ", "-").slice(0, 32).replace(/-$/, "");
+}
+
+/** What a person is called: by their token, else by their id. */
+export function nameOf({ id, name }) {
+  return name || titleCase(id);
+}
+
+export function titleCase(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** “Alice”, “Alice and Bob”, “Alice, Bob and Carol”. */
+export function listed(names) {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+/** One or two letters for a person without a picture. */
+export function initials(name) {
+  const words = name.split(/[\s-]+/).filter(Boolean);
+  const letters = words.length > 1 ? words[0].charAt(0) + words.at(-1).charAt(0) : name.charAt(0);
+  return letters.toUpperCase();
+}
+
+/** A person's colour, the same everywhere. */
+export function hueOf(id) {
+  let sum = 0;
+  for (const letter of id) sum = (sum * 31 + letter.charCodeAt(0)) % 9973;
+  return PEOPLE.includes(id) ? PEOPLE.indexOf(id) : sum % HUES;
+}
+
+/** A round sign for a person; their name stands beside it. */
+export function avatar(user, className = "") {
+  const made = element("span", { className: `avatar ${className}`.trim(), textContent: initials(nameOf(user)) });
+  made.dataset.hue = String(hueOf(user.id));
+  made.setAttribute("aria-hidden", "true");
+  return made;
+}
