@@ -5,18 +5,14 @@ import { avatar, listed, me, nameOf, titleCase } from "./people.js";
 import { drawnPicture } from "./picture.js";
 import { duration, kind, STATES } from "./words.js";
 
+/** Problems for which a drawing stands in for the camera. */
+const DRAWN = ["no_devices", "no_camera", "devices_denied", "devices_busy"];
+/** Those that another try may mend. */
+const TRIED_AGAIN = ["devices_denied", "devices_busy", "no_devices", "no_microphone", "no_camera"];
 /** On one desk, the microphone of one window hears the loudspeaker of the other. */
 const ONE_DESK = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 /** Where the time at which a conversation began is kept, so that a reload goes on counting. */
 const SINCE = "ringback-demo:since";
-
-/** What went wrong with sound or picture, and what follows for the call. */
-const PROBLEMS = {
-  no_devices: "No microphone or camera was found. The others see a drawing of you, and hear nothing.",
-  devices_denied: "The browser doesn’t let this page use the microphone or camera. The others see a drawing of you, and hear nothing.",
-  no_relay: "The setting relayOnly wants a relay, and the server’s configuration names none.",
-  full: "Sound and picture are for four, and you are one more. You are in the call all the same.",
-};
 
 /** @type {import("/web/ringback.js").CallInvitationService} */
 let service;
@@ -37,6 +33,7 @@ export function beginCall(its) {
   $("cancel").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, () => service.cancel()));
   $("microphone").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, () => media.setMicrophone(!media.microphone)));
   $("camera").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, () => media.setCamera(!media.camera)));
+  $("try-again").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, () => media.retry()));
   for (const id of ["sound", "turn-sound-on"]) {
     $(id).addEventListener("click", () => {
       sound = silenced || !sound;
@@ -142,12 +139,10 @@ function drawTile(item, one, call) {
   attribute(item, "data-media", peer?.state ?? null);
   put(item.querySelector(".state"), tileState(one, peer, call));
   const video = item.querySelector("video");
-  if (video.srcObject !== (stream ?? null)) {
-    video.srcObject = stream ?? null;
-    if (stream) listen(stream);
-  }
+  if (video.srcObject !== (stream ?? null)) video.srcObject = stream ?? null;
+  follow(stream);
   video.muted = one.self || !sound;
-  video.hidden = !shows(stream);
+  video.hidden = !(one.self ? media?.camera : peer?.camera) || !shows(stream);
   item.classList.toggle("pictured", !video.hidden);
   if (stream && !one.self) play(video);
   const stop = item.querySelector(".stop-one");
@@ -155,9 +150,11 @@ function drawTile(item, one, call) {
 }
 
 function tileState(one, peer, call) {
-  if (one.self) return call.inCall && media?.local && !media.microphone ? "muted" : "";
+  const muted = (side) => (side.microphone ? "" : "muted");
+  if (one.self) return call.inCall && media?.state === "on" ? muted(media) : "";
   if (one.state !== "accepted") return STATES[one.state];
-  if (!peer || peer.state === "connected") return "";
+  if (!peer) return "";
+  if (peer.state === "connected") return muted(peer);
   return peer.state === "failed" ? "no sound or picture" : `${peer.state}…`;
 }
 
@@ -166,22 +163,15 @@ function shows(stream) {
   return stream?.getVideoTracks().some((track) => track.readyState === "live" && track.enabled && !track.muted) ?? false;
 }
 
-/** Streams that are followed already. */
+/** Tracks that are followed already. */
 const followed = new WeakSet();
 
 /** A picture comes and goes with its track. */
-function listen(stream) {
-  if (followed.has(stream)) return;
-  followed.add(stream);
-  const follow = (track) => {
+function follow(stream) {
+  for (const track of stream?.getVideoTracks() ?? []) {
+    if (followed.has(track)) continue;
+    followed.add(track);
     for (const event of ["mute", "unmute", "ended"]) track.addEventListener(event, () => drawCall());
-  };
-  stream.getTracks().forEach(follow);
-  for (const event of ["addtrack", "removetrack"]) {
-    stream.addEventListener(event, ({ track }) => {
-      follow(track);
-      drawCall();
-    });
   }
 }
 
@@ -207,8 +197,13 @@ function drawControls(call, shown, called) {
   if (!shown) return;
   const initiator = shown.initiator === me;
   const on = call && media?.state === "on";
-  $("cancel").hidden = !call || called.length === 0 || shown.inCallCount < 2 || !(initiator || called.some((one) => one.inviter === me));
-  $("hang-up").hidden = !call;
+  // One whom nobody has answered yet is cancelled; a group goes on without who is called off.
+  const outgoing = call && !shown.group && shown.inCallCount < 2;
+  $("cancel").hidden = !call || called.length === 0 || !(initiator || called.some((one) => one.inviter === me));
+  $("cancel").classList.toggle("stop", outgoing);
+  put($("cancel").querySelector("span"), outgoing ? "Cancel" : "Stop ringing");
+  setIcon($("cancel"), outgoing ? "hang-up" : "bell-off");
+  $("hang-up").hidden = !call || (outgoing && !$("cancel").hidden);
   $("end").hidden = !call || !shown.group || !initiator || shown.inCallCount < 2;
   toggle("microphone", on, media?.microphone, ["Mute", "mic"], ["Unmute", "mic-off"]);
   toggle("camera", on, media?.camera, ["Camera off", "video"], ["Camera on", "video-off"]);
@@ -219,16 +214,19 @@ function drawControls(call, shown, called) {
     ? "The browser waits for a click before it plays the others."
     : ONE_DESK ? "Sound is off at first: both windows are on this computer, and loudspeaker and microphone would howl." : "Sound is off.");
   const problem = call && problemOf();
-  put($("call-problem"), problem ?? "");
+  put($("what-problem"), problem ?? "");
   $("call-problem").hidden = !problem;
+  $("try-again").hidden = !TRIED_AGAIN.includes(media?.problem?.code);
 }
 
+/** What keeps sound or picture from being as they should, in words. */
 function problemOf() {
   if (unloaded && !media) return unloaded;
   if (media?.state === "elsewhere") return "Sound and picture are in another window of yours.";
   const { problem } = media ?? {};
-  if (media?.state === "full") return PROBLEMS.full;
-  return problem ? PROBLEMS[problem.code] ?? problem.message : null;
+  if (!problem) return null;
+  const drawn = media.camera && DRAWN.includes(problem.code);
+  return drawn ? `${problem.message} The others see a drawing of you.` : problem.message;
 }
 
 /** Draws a button that turns something off or on; it says what it will do. */

@@ -72,6 +72,9 @@ async function signOut() {
 
 // ---- What shows ----
 
+/** The call that this device was in when the page was drawn last. */
+let last = "";
+
 function draw() {
   const { calls, missed, connectionState } = service;
   put($("connection"), connectionState);
@@ -79,11 +82,16 @@ function draw() {
   if (CONNECTION[connectionState]) showError(new Error(CONNECTION[connectionState]));
   const call = calls.find((one) => one.inCall);
   const rings = calls.filter((one) => one.ringing);
+  const entered = call !== undefined && call.invitationID !== last;
+  last = call?.invitationID ?? "";
+  // What was said of the call before is of no interest in the next.
+  if (entered) say("");
   const answering = $("incoming").contains(document.activeElement);
   drawRings(service, rings, call !== undefined);
   drawCall();
-  // Who answered by the keyboard goes on in the call, or where the ring was.
-  if (answering && !$("incoming").contains(document.activeElement)) $(call ? "call-title" : "app-title").focus();
+  // Who answered or declined by the keyboard goes on in the call, or where the ring was.
+  if (answering && !$("incoming").contains(document.activeElement)) $("app-title").focus();
+  if (entered && document.activeElement === $("app-title")) $("call-title").focus();
   // One that is listed as missed is joined from there.
   const listed = new Set(missed.calls.map((one) => one.invitationID));
   drawJoinable(service, calls.filter((one) => one.canJoin && !one.inCall && !one.elsewhere && !listed.has(one.invitationID)));

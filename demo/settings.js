@@ -4,7 +4,7 @@ import { MISSED_REASONS } from "/web/config.js";
 
 import { $, all, clearError, element, keep, kept, showError } from "./dom.js";
 import { me, nameOf, titleCase } from "./people.js";
-import { kind, moment, REASONS } from "./words.js";
+import { kind, REASONS } from "./words.js";
 
 /**
  * @typedef {object} Parameter
@@ -28,7 +28,7 @@ const SECTIONS = [
       { name: "missedCall.notificationTitle", kind: "text", otherwise: "", label: "Title of the notification", placeholder: "Missed Call" },
       {
         name: "missedCall.notificationMessage", kind: "text", otherwise: "", label: "Its message", placeholder: "Alice Video Call",
-        hint: "An app gives a function; here, write a text with {caller}, {type}, {time}, {reason} or {count} in it.",
+        hint: "An app gives a function; here, write a text with {caller}, {type} or {count} in it.",
       },
       {
         name: "missedCall.resourceID", kind: "text", otherwise: "", label: "Notification resource", placeholder: "none",
@@ -101,8 +101,6 @@ export function fill(template, { kind: what, missedCall: missed, count }) {
     // Who sees the text: of a missed call its callee, and of a call back the one who is called.
     caller: what === "dial_back" ? titleCase(me) : nameOf(missed.caller),
     type: kind(missed).toLowerCase(),
-    time: missed.at === undefined ? "" : moment(missed.at),
-    reason: missed.reason === undefined ? "" : REASONS[missed.reason],
     count: String(count),
   };
   return template.replace(/\{(\w+)\}/g, (all, name) => words[name] ?? all);

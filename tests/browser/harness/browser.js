@@ -20,6 +20,7 @@ const NOT_FOR_US = [
  * @typedef {"fake" | "none" | "refused"} Devices
  */
 
+const SAYS_NO = "--deny-permission-prompts";
 const FAKE = "--use-fake-device-for-media-stream";
 /** Addresses of this machine itself count, and where nothing but loopback is there are no others. */
 const LOOPBACK = "--allow-loopback-in-peer-connection";
@@ -29,14 +30,15 @@ export class Profile {
    * @param {import("./stage.js").Stage} stage
    * @param {string} folder
    * @param {import("./desktop.js").Desktop | import("./desktop.js").Screen} desktop
-   * @param {{ devices?: Devices }} [options]
+   * @param {{ devices?: Devices, asks?: boolean }} [options] `asks`: notifications weren't allowed before, and whoever is
+   *   asked for them now says no
    */
-  static async open(stage, folder, desktop, { devices } = {}) {
+  static async open(stage, folder, desktop, { devices, asks = false } = {}) {
     await mkdir(join(folder, "Default"), { recursive: true });
-    // As if the person had said so before: 1 is "allow", 2 is "block". A browser that may use the devices tells its
+    // As if the person had said so before: 1 is "allow", 2 is "block", 3 is "ask". A browser that may use the devices tells its
     // address as it is; one that may not tells a name that means nothing on loopback.
     const media = devices && { media_stream_mic: devices === "refused" ? 2 : 1, media_stream_camera: devices === "refused" ? 2 : 1 };
-    const preferences = { profile: { default_content_setting_values: { notifications: 1, ...media } } };
+    const preferences = { profile: { default_content_setting_values: { notifications: asks ? 3 : 1, ...media } } };
     await writeFile(join(folder, "Default", "Preferences"), JSON.stringify(preferences));
     const context = await chromium.launchPersistentContext(folder, {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -44,7 +46,7 @@ export class Profile {
       // Its sandbox needs rights that a container, and root, seldom have.
       chromiumSandbox: false,
       ignoreDefaultArgs: NOT_FOR_US,
-      args: devices ? [LOOPBACK, ...(devices === "none" ? [] : [FAKE])] : [],
+      args: [...(devices ? [LOOPBACK] : []), ...(devices && devices !== "none" ? [FAKE] : []), ...(asks ? [SAYS_NO] : [])],
       env: /** @type {Record<string, string>} */ (desktop.env),
       viewport: null,
     });
@@ -64,10 +66,16 @@ export class Profile {
 
   /** Opens a person's page in one more tab, and waits until it is connected. @param {string} name */
   async person(name) {
+    const person = await this.visit(name);
+    await person.connected();
+    return person;
+  }
+
+  /** Opens a person's page in one more tab, and leaves the first click to the test. @param {string} name */
+  async visit(name) {
     if (!this.stage.server) throw new Error("nobody serves: await stage.serve() comes first");
     const person = this.seat(name, await this.context.newPage());
     await person.page.goto(this.stage.server.page(name));
-    await person.connected();
     return person;
   }
 

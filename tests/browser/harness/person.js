@@ -98,6 +98,46 @@ export class Person {
     await this.page.locator("#end").click();
   }
 
+  /** Blocks somebody, or no longer, by the button beside their name. @param {string} user @param {boolean} [blocked] */
+  async block(user, blocked = true) {
+    const item = this.page.locator(`#people li[data-person="${user}"]`);
+    await item.locator("button.block").click();
+    await item.locator(".tag", { hasText: "Blocked" }).waitFor({ state: blocked ? "visible" : "hidden" });
+  }
+
+  /** Turns do-not-disturb on, for as long as the page proposes. @param {{ through?: string[] }} [options] who is let through */
+  async quiet({ through = [] } = {}) {
+    await this.page.locator("#quiet").click();
+    for (const user of through) await this.page.locator(`#quiet-through input[value="${user}"]`).check();
+    await this.page.locator("#quiet-on").click();
+    await this.shows("#quiet.on");
+  }
+
+  /** Turns do-not-disturb off. */
+  async unquiet() {
+    await this.page.locator("#quiet").click();
+    await this.page.locator("#quiet-off").click();
+    await this.shows("#quiet:not(.on)");
+  }
+
+  /**
+   * Sets one of the settings, by the parameter's name, as the settings show it.
+   * @param {string} name
+   * @param {string | boolean} value
+   */
+  async set(name, value) {
+    await this.page.locator("#tab-settings").click();
+    const field = this.page.locator(`#settings input[name="${name}"]`);
+    if (typeof value === "boolean") return field.setChecked(value);
+    await field.fill(value);
+    await field.blur();
+  }
+
+  /** Waits until the tab's title is this. @param {string} title */
+  async titled(title) {
+    await this.page.waitForFunction((wanted) => document.title === wanted, title);
+  }
+
   /** Waits until somebody is seen in a state, in the call of this page. @param {string} user @param {string} [state] */
   async sees(user, state = "accepted") {
     await this.shows(`#call .participants li[data-user="${user}"][data-state="${state}"]`);

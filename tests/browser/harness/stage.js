@@ -103,7 +103,7 @@ export class Stage {
   /**
    * A browser profile on a desktop.
    * @param {Desktop | Screen} [desktop] a new one by default
-   * @param {{ devices?: import("./browser.js").Devices }} [options]
+   * @param {{ devices?: import("./browser.js").Devices, asks?: boolean }} [options]
    */
   async profile(desktop, options) {
     return this.keep(await Profile.open(this, this.place("profile"), desktop ?? (await this.desktop()), options));

@@ -1,0 +1,279 @@
+/** The demo page itself: what a person gets to see, to hear and to set, beside the story that the other tests tell. */
+
+import assert from "node:assert/strict";
+
+import { usable } from "./harness/axe.js";
+import { hear, hushed, loud } from "./harness/ear.js";
+import { story } from "./harness/stage.js";
+
+/** @typedef {import("./harness/desktop.js").Desktop} Desktop */
+
+/** How long a tone may go on after the page showed that it rings no more, in seconds: what measuring it takes. */
+const AT_ONCE = 0.3;
+
+// spec: D3
+story("the first click signs in, turns sound on and shows a notification; the next visit needs none", async (stage) => {
+  await stage.serve();
+  const profile = await stage.profile();
+  const desktop = /** @type {Desktop} */ (profile.desktop);
+  await hear(profile);
+  const bob = await profile.visit("bob");
+  await bob.shows("#start");
+  assert.equal(await bob.page.locator("#connection").textContent(), "not signed in");
+  await bob.start();
+  await bob.connected();
+  await loud(bob);
+  const note = await desktop.shown({ title: "Notifications work" });
+  desktop.click(note);
+  await desktop.bare();
+  await bob.page.reload();
+  await bob.shows("#connection", /^connected$/);
+  assert.equal(await bob.page.locator("#start").isVisible(), false, "it isn't asked twice");
+  assert.equal(desktop.notifications.length, 1, "the test notification is for the first time");
+  assert.equal(await bob.times("onIncomingMissedCallClicked"), 0, "it stands for no missed call");
+});
+
+// spec: M8
+story("who refuses notifications is told how to allow them, and has the list", async (stage) => {
+  await stage.serve();
+  const alice = await stage.person("alice");
+  const profile = await stage.profile(undefined, { asks: true });
+  const bob = await profile.visit("bob");
+  assert.equal(await bob.page.evaluate(() => Notification.permission), "default");
+  await bob.start();
+  await bob.connected();
+  await bob.shows("#notifications-denied");
+  await bob.shows("#how-notifications", "at the left of the address");
+  await alice.call(["bob"], { seconds: 1 });
+  await bob.missed(1);
+  assert.equal(await bob.page.locator("#error").isVisible(), false);
+});
+
+// spec: L13, S4
+story("it rings aloud on both sides until it is declined; do-not-disturb is silent, but for who is let through", async (stage) => {
+  await stage.serve();
+  const profiles = [await stage.profile(), await stage.profile()];
+  for (const profile of profiles) await hear(profile);
+  const [alice, bob] = [await profiles[0].person("alice"), await profiles[1].person("bob")];
+  await alice.call(["bob"]);
+  await bob.rings("Alice");
+  await Promise.all([loud(alice), loud(bob)]);
+  await bob.decline();
+  await bob.silent();
+  await alice.heard("onCallEnded", "declined");
+  for (const late of await Promise.all([hushed(alice), hushed(bob)])) assert.ok(late < AT_ONCE, `${late} s late`);
+
+  await bob.quiet();
+  await alice.call(["bob"], { seconds: 1 });
+  await bob.missed(1);
+  assert.equal(await bob.times("onIncomingCallReceived"), 1, "the one before");
+  await hushed(alice);
+  assert.ok((await hushed(bob)) <= 0, "nothing was heard");
+
+  await bob.quiet({ through: ["alice"] });
+  await alice.call(["bob"]);
+  await bob.rings("Alice");
+  await loud(bob);
+  await alice.cancel();
+  await bob.silent();
+  await bob.unquiet();
+});
+
+// spec: C2, C5, C6, C8, C11, C13, M5
+story("settings reach the service, outlive a reload, and say what they don't take", async (stage) => {
+  await stage.serve();
+  const [alice, carol] = [await stage.person("alice"), await stage.person("carol")];
+  const bob = await stage.person("bob");
+  const desktop = /** @type {Desktop} */ (bob.desktop);
+  await bob.set("missedCall.timeoutSeconds", "0");
+  await bob.shows("#error", "missedCall.timeoutSeconds");
+  await bob.set("missedCall.timeoutSeconds", "9");
+  await bob.hides("#error");
+  await bob.set("missedCall.notificationTitle", "{caller} rang");
+  await bob.set("missedCall.notificationMessage", "A {type}, {count} in all");
+  await bob.set("callWaiting", true);
+  await bob.page.locator('#settings input[name="missedCall.reasons"][value="cancelled"]').uncheck();
+  await bob.page.reload();
+  await bob.connected();
+  const set = (/** @type {string} */ name) => bob.page.locator(`#settings input[name="${name}"]`);
+  assert.equal(await set("missedCall.timeoutSeconds").inputValue(), "9");
+  assert.equal(await set("callWaiting").isChecked(), true);
+
+  await alice.call(["bob"]);
+  await bob.rings("Alice");
+  await alice.cancel();
+  await bob.missed(1);
+  await alice.call(["bob"], { video: true, seconds: 1 });
+  await desktop.shown({ title: "Alice rang", body: "A video call, 2 in all" });
+  assert.equal(desktop.notifications.length, 1, "the one that was cancelled counts, and popped up nothing");
+  await alice.call(["bob"]);
+  await bob.accept();
+  await bob.sees("alice");
+  await carol.call(["bob"]);
+  await bob.rings("Carol");
+  await bob.accept();
+  await bob.sees("carol");
+  await alice.heard("onCallEnded", "left");
+});
+
+// spec: L13
+story("who is blocked rings no more, and can't tell; who is unblocked rings again", async (stage) => {
+  await stage.serve();
+  const [alice, bob] = [await stage.person("alice"), await stage.person("bob")];
+  await bob.block("alice");
+  await alice.call(["bob"], { seconds: 1 });
+  await alice.sees("bob", "inviting");
+  await alice.heard("onOutgoingCallTimeout", "Bob");
+  await bob.page.reload();
+  await bob.connected();
+  await bob.block("alice", false);
+  await alice.call(["bob"]);
+  await bob.rings("Alice");
+  assert.equal(await bob.times("onIncomingCallReceived"), 1);
+  await bob.missed(0);
+});
+
+// spec: S12, M4
+story("missed calls are counted in the list, the tab's title and the app's badge", async (stage) => {
+  await stage.serve();
+  const alice = await stage.person("alice");
+  const profile = await stage.profile();
+  await profile.context.addInitScript(() => {
+    const badges = (/** @type {any} */ (globalThis).badges = /** @type {number[]} */ ([]));
+    const { setAppBadge, clearAppBadge } = Navigator.prototype;
+    Navigator.prototype.setAppBadge = function (count) { badges.push(Number(count)); return setAppBadge.call(this, count); };
+    Navigator.prototype.clearAppBadge = function () { badges.push(0); return clearAppBadge.call(this); };
+  });
+  const bob = await profile.person("bob");
+  await bob.titled("Bob · Ringback");
+  await alice.call(["bob"], { seconds: 2 });
+  await bob.titled("Alice is calling · Ringback");
+  await bob.titled("(1) Bob · Ringback");
+  await alice.call(["bob"], { seconds: 1 });
+  await bob.titled("(2) Bob · Ringback");
+  await bob.shows("#missed-count", /^2$/);
+  assert.match((await bob.page.locator("#icon").getAttribute("href")) ?? "", /missed/);
+  assert.equal(await bob.page.evaluate(() => /** @type {any} */ (globalThis).badges.at(-1)), 2);
+  await bob.page.locator("#missed li button.dismiss").first().click();
+  await bob.titled("(1) Bob · Ringback");
+  await bob.callBack();
+  await alice.rings("Bob");
+  await bob.titled("In a call with Alice · Ringback");
+  await alice.accept();
+  await bob.missed(0);
+  await bob.hides("#missed-count");
+  await bob.hangUp();
+  await bob.shows("#history li", "Outgoing");
+});
+
+story("the log has each callback with its parameters by name, filtered, copied, cleared", async (stage) => {
+  await stage.serve();
+  const profile = await stage.profile();
+  await profile.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const alice = await profile.person("alice");
+  const bob = await stage.person("bob");
+  await bob.page.locator("details summary").click();
+  await bob.page.locator("#custom-data").fill("about lunch");
+  await bob.call(["alice"], { video: true });
+  await alice.rings("Bob");
+  await alice.shows("[data-ring] .more", "about lunch");
+  await alice.decline();
+  const received = alice.page.locator('#log li[data-event="onIncomingCallReceived"]');
+  const names = await received.locator("dt").allTextContents();
+  assert.deepEqual(names, ["callID", "caller", "callType", "callees", "customData", "invitation"]);
+  const values = await received.locator("dd").allTextContents();
+  assert.deepEqual(values.slice(1, 5), ['{ id: "bob", name: "Bob" }', '"video"', '[{ id: "alice", name: "Alice" }]', '"about lunch"']);
+  await alice.page.locator("#log-filter").selectOption("incoming");
+  await alice.hides('#log li[data-event="onConnectionStateChanged"]');
+  await alice.page.locator("#log-copy").click();
+  await alice.shows("#log-copy", "Copied");
+  const copied = await alice.page.evaluate(() => navigator.clipboard.readText());
+  assert.match(copied, /^\S+Z onIncomingCallReceived \["[^"]+",\{"id":"bob","name":"Bob"\},"video"/);
+  await alice.page.locator("#log-clear").click();
+  assert.equal(await alice.page.locator("#log li").count(), 0);
+});
+
+story("anybody who is typed can be called, and signs in by that name", async (stage) => {
+  const { origin } = await stage.serve();
+  const alice = await stage.person("alice");
+  const profile = await stage.profile();
+  const dave = profile.seat("dave-miller", await profile.context.newPage());
+  await dave.page.goto(origin);
+  await dave.page.locator("#as-name").fill("Dave Miller");
+  await dave.page.locator("#as-name").press("Enter");
+  await dave.connected();
+  assert.equal(new URL(dave.page.url()).pathname, "/as/dave-miller/");
+  await alice.page.locator("#other").fill("Dave Miller");
+  await alice.page.locator("#add-typed").click();
+  await alice.call(["dave-miller"]);
+  await dave.rings("Alice");
+  await dave.accept();
+  await alice.sees("dave-miller");
+});
+
+story("by keyboard alone: sign in, choose, call, answer, hang up", async (stage) => {
+  await stage.serve();
+  const alice = await stage.person("alice");
+  const bob = await (await stage.profile()).visit("bob");
+  await bob.page.keyboard.press("Tab");
+  await bob.page.locator("#begin-plainly:focus").waitFor();
+  await bob.page.keyboard.press("Enter");
+  await bob.connected();
+  await alice.call(["bob"]);
+  await bob.rings("Alice");
+  /** @param {string} selector */
+  const reach = async (selector) => {
+    for (let presses = 0; presses < 40; presses += 1) {
+      await bob.page.keyboard.press("Tab");
+      if ((await bob.page.locator(`${selector}:focus`).count()) > 0) return;
+    }
+    throw new Error(`${selector} can't be reached by the keyboard`);
+  };
+  await reach("[data-ring] .accept");
+  await bob.page.keyboard.press("Enter");
+  await bob.sees("alice");
+  // The focus goes on in the call, and isn't lost with the ring.
+  await bob.page.locator("#call-title:focus").waitFor();
+  await reach("#hang-up");
+  await bob.page.keyboard.press("Space");
+  await alice.heard("onCallEnded", "left");
+  await reach('#people input[data-user="alice"]');
+  await bob.page.keyboard.press("Space");
+  await reach("#call-video");
+  await bob.page.keyboard.press("Enter");
+  await alice.rings("Bob");
+});
+
+story("every state is usable by ear, by keyboard, in light and dark, and on a phone", async (stage) => {
+  const { origin } = await stage.serve();
+  const alice = await stage.person("alice");
+  const profile = await stage.profile();
+  const bob = await profile.visit("bob");
+  await usable(bob, "the first click");
+  await bob.connected();
+  await usable(bob, "idle");
+  await bob.page.locator("#quiet").click();
+  await usable(bob, "do-not-disturb");
+  await bob.page.keyboard.press("Escape");
+  await bob.page.locator("#who").click();
+  await usable(bob, "open as somebody else");
+  await bob.page.keyboard.press("Escape");
+  await bob.page.locator("#tab-settings").click();
+  await usable(bob, "settings");
+  await bob.page.locator("#tab-log").click();
+  await alice.call(["bob"], { seconds: 60 });
+  await bob.rings("Alice");
+  await usable(bob, "it rings");
+  await usable(alice, "calling");
+  await bob.accept();
+  await bob.sees("alice");
+  await usable(bob, "in a call");
+  await bob.hangUp();
+  await alice.hides("#call");
+  await alice.call(["bob"], { seconds: 1 });
+  await bob.missed(1);
+  await bob.shows("#history li");
+  await usable(bob, "a missed call");
+  await bob.page.goto(origin);
+  await usable(bob, "who are you");
+}, { seconds: 120 });
