@@ -5,8 +5,13 @@ import { avatar, listed, me, nameOf, titleCase } from "./people.js";
 import { drawnPicture } from "./picture.js";
 import { duration, kind, STATES } from "./words.js";
 
-/** Problems for which a drawing stands in for the camera. */
-const DRAWN = ["no_devices", "no_camera", "devices_denied", "devices_busy"];
+/** Problems for which a drawing stands in for the camera, in words that say so. */
+const DRAWN = {
+  no_devices: "No microphone or camera was found: the others see a drawing of you, and you see and hear them.",
+  no_camera: "No camera was found: the others hear you, and see a drawing of you.",
+  devices_denied: "The browser may not use your microphone or camera: the others see a drawing of you. Allow it beside the page’s address, and try again.",
+  devices_busy: "Your microphone or camera can’t be opened, another program may be using it: the others see a drawing of you.",
+};
 /** Those that another try may mend. */
 const TRIED_AGAIN = ["devices_denied", "devices_busy", "no_devices", "no_microphone", "no_camera"];
 /** On one desk, the microphone of one window hears the loudspeaker of the other. */
@@ -16,7 +21,7 @@ const SINCE = "ringback-demo:since";
 
 /** @type {import("/web/ringback.js").CallInvitationService} */
 let service;
-/** Sound and picture, once they are loaded. @type {any} */
+/** Sound and picture, once they are loaded. @type {import("/web/media.js").CallMedia | null} */
 let media = null;
 /** Says that they could not be loaded. @type {string | null} */
 let unloaded = null;
@@ -52,8 +57,7 @@ export async function beginMedia(relayOnly) {
   media?.close();
   media = null;
   try {
-    const place = "/web/media.js";
-    const { CallMedia } = await import(place);
+    const { CallMedia } = await import("/web/media.js");
     media = new CallMedia(service, { relayOnly, standIn: ({ video }) => (video ? drawnPicture({ id: me, name: titleCase(me) }) : null) });
     media.addEventListener("change", drawCall);
   } catch (error) {
@@ -187,6 +191,18 @@ async function play(video) {
   }
 }
 
+/** A voice below this level, of 1, is the room's. */
+const VOICE = 0.015;
+
+/** Marks who speaks now. */
+export async function drawSpeaking() {
+  for (const { user, state } of media?.peers ?? []) {
+    const stats = state === "connected" ? await media.stats(user.id) : null;
+    const level = [...(stats?.values() ?? [])].find((one) => one.type === "inbound-rtp" && one.kind === "audio")?.audioLevel ?? 0;
+    for (const item of all("#tiles .tile")) if (item.dataset.user === user.id) item.classList.toggle("speaking", level > VOICE);
+  }
+}
+
 // ---- What can be done ----
 
 /** The last parameters of `drawControls`. @type {[any, any, any[]]} */
@@ -225,8 +241,7 @@ function problemOf() {
   if (media?.state === "elsewhere") return "Sound and picture are in another window of yours.";
   const { problem } = media ?? {};
   if (!problem) return null;
-  const drawn = media.camera && DRAWN.includes(problem.code);
-  return drawn ? `${problem.message} The others see a drawing of you.` : problem.message;
+  return (media.camera && DRAWN[problem.code]) || problem.message;
 }
 
 /** Draws a button that turns something off or on; it says what it will do. */

@@ -9,7 +9,7 @@
 
 import { CallInvitationService } from "/web/ringback.js";
 
-import { beginCall, beginMedia, drawCall, drawDuration } from "./call.js";
+import { beginCall, beginMedia, drawCall, drawDuration, drawSpeaking } from "./call.js";
 import { $, all, attempt, attribute, put, say, showError } from "./dom.js";
 import { beginLog, logged } from "./log.js";
 import { beginHistory, drawJoinable, drawMissed, followHistory } from "./missed.js";
@@ -133,6 +133,7 @@ function tick() {
   drawRemaining();
   drawDuration();
   drawQuiet();
+  if (document.visibilityState === "visible") drawSpeaking();
 }
 
 // ---- What is clicked ----

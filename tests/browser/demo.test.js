@@ -244,6 +244,46 @@ story("by keyboard alone: sign in, choose, call, answer, hang up", async (stage)
   await alice.rings("Bob");
 });
 
+// spec: R1
+story("without a camera a drawing moves at the other side; what is off is said, and a reload goes on", async (stage) => {
+  await stage.serve();
+  const alice = await stage.person("alice", { devices: "none" });
+  const bob = await stage.person("bob", { devices: "none" });
+  await alice.call(["bob"], { video: true });
+  await bob.accept();
+  await Promise.all([alice.watches("bob"), bob.watches("alice"), bob.watches("bob")]);
+  await alice.shows("#what-problem", "a drawing of you");
+  await alice.shows('#call .tile[data-user="bob"] .state', "muted");
+  await bob.page.locator("#camera").click();
+  await alice.shows('#call .tile[data-user="bob"]:not(.pictured)');
+  await bob.page.locator("#camera").click();
+  await alice.watches("bob");
+  await bob.page.reload();
+  await bob.sees("alice");
+  await Promise.all([alice.watches("bob"), bob.watches("alice")]);
+  await bob.hangUp();
+  await alice.hides("#call");
+});
+
+// spec: R1
+story("two windows on one desk don't howl: sound is off until it is turned on, and says why", async (stage) => {
+  await stage.serve();
+  const alice = await stage.person("alice", { devices: "fake" });
+  const bob = await stage.person("bob", { devices: "fake" });
+  await alice.call(["bob"]);
+  await bob.accept();
+  await bob.shows("#why-silent", "both windows are on this computer");
+  const muted = () => bob.page.locator('#call .tile:not(.self) video').evaluate((video) => /** @type {HTMLVideoElement} */ (video).muted);
+  assert.equal(await muted(), true);
+  await bob.page.locator("#turn-sound-on").click();
+  await bob.hides("#call-silent");
+  assert.equal(await muted(), false);
+  assert.equal(await bob.page.locator('#call .tile.self video').evaluate((video) => /** @type {HTMLVideoElement} */ (video).muted), true);
+  await bob.page.locator("#microphone").click();
+  await bob.shows("#microphone", "Unmute");
+  await alice.shows('#call .tile[data-user="bob"] .state', "muted");
+});
+
 story("every state is usable by ear, by keyboard, in light and dark, and on a phone", async (stage) => {
   const { origin } = await stage.serve();
   const alice = await stage.person("alice");

@@ -143,6 +143,17 @@ export class Person {
     await this.shows(`#call .participants li[data-user="${user}"][data-state="${state}"]`);
   }
 
+  /** Waits until somebody's picture moves in this page's call: until more of it was shown than now. @param {string} user */
+  async watches(user) {
+    const video = this.page.locator(`#call .tile[data-user="${user}"] video`);
+    await video.waitFor();
+    await video.evaluate(async (element) => {
+      const shown = () => /** @type {HTMLVideoElement} */ (element).getVideoPlaybackQuality().totalVideoFrames;
+      const before = shown();
+      while (shown() < before + 3) await new Promise(requestAnimationFrame);
+    });
+  }
+
   /** Waits until so many missed calls are listed as unhandled. @param {number} count */
   async missed(count) {
     await this.page.locator("#missed-count", { hasText: new RegExp(`^${count}$`) }).waitFor({ state: "attached" });
