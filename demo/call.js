@@ -222,7 +222,7 @@ function drawControls(call, shown, called) {
   $("hang-up").hidden = !call || (outgoing && !$("cancel").hidden);
   $("end").hidden = !call || !shown.group || !initiator || shown.inCallCount < 2;
   toggle("microphone", on, media?.microphone, ["Mute", "mic"], ["Unmute", "mic-off"]);
-  toggle("camera", on, media?.camera, ["Camera off", "video"], ["Camera on", "video-off"]);
+  toggle("camera", on, media?.camera, ["Video off", "video"], ["Video on", "video-off"]);
   const heard = sound && !silenced;
   toggle("sound", on, heard, ["Sound off", "sound"], ["Sound on", "sound-off"]);
   $("call-silent").hidden = !on || heard || !(media?.peers.length > 0);

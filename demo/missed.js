@@ -1,7 +1,7 @@
 // Missed calls with their badge, calls that can be joined, and the calls of the past.
 
 import { $, attempt, attribute, button, element, icon, keyed, put, say } from "./dom.js";
-import { avatar, listed, nameOf } from "./people.js";
+import { avatar, listed, nameOf, titleCase } from "./people.js";
 import { kind, moment, REASONS, words } from "./words.js";
 
 /** Calls of the past shown at first, and added by “Show more”. */
@@ -23,8 +23,8 @@ export function drawMissed(service) {
       avatar(missed.caller),
       element("span", { className: "what" }, [
         element("strong", { textContent: name }),
-        element("small", { textContent: `${kind(missed)} · ${REASONS[missed.reason] ?? words(missed.reason)}` }),
-        element("small", { textContent: moment(missed.at) }),
+        element("small", { textContent: `${kind(missed)} · ${moment(missed.at)}` }),
+        element("small", { textContent: titleCase(REASONS[missed.reason] ?? words(missed.reason)) }),
       ]),
       element("span", { className: "buttons" }, [
         button({ className: "call-back", text: " ", work: () => callBack(service, missed) }),

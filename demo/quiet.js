@@ -4,6 +4,9 @@ import { $, all, attempt, attribute, button, element, keyed, put, say } from "./
 import { avatar, forget, idOf, isTyped, listed, me, others, remember, titleCase } from "./people.js";
 import { moment } from "./words.js";
 
+/** Where somebody stands who can't be called into a call again. */
+const HERE = { inviting: "Calling", ringing: "Ringing", accepted: "In the call" };
+
 /** @type {import("/web/ringback.js").CallInvitationService} */
 let service;
 
@@ -76,7 +79,7 @@ function fillIn() {
 /** Draws everybody who can be called: a box to choose them, and a button that blocks. */
 export function drawPeople() {
   const call = service.calls.find((one) => one.inCall);
-  const there = new Set(call?.participants.filter((one) => ["inviting", "ringing", "accepted"].includes(one.state)).map((one) => one.user.id));
+  const stands = (user) => call?.participants.find((one) => one.user.id === user)?.state;
   const blocked = service.blocked;
   const people = [...new Set([...others(), ...blocked.filter((user) => user !== me)])];
   keyed($("people"), "person", people, (user) => user, (user) => {
@@ -90,7 +93,7 @@ export function drawPeople() {
   }, (item, user) => {
     const out = blocked.includes(user);
     const [box, tag, block] = [item.querySelector("input"), item.querySelector(".tag"), item.querySelector(".block")];
-    const standing = out ? "Blocked" : there.has(user) ? "In the call" : "";
+    const standing = out ? "Blocked" : HERE[stands(user)] ?? "";
     put(tag, standing);
     tag.hidden = standing === "";
     box.disabled = standing !== "";

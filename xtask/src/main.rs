@@ -20,6 +20,7 @@ The chores of this repository.
   cargo xtask test --only lint,test      some of them
   cargo xtask test --skip browser        all but some
   cargo xtask spec             the clauses of the spec that no test cites yet
+  cargo xtask picture          makes the README's picture of the demo anew, docs/demo.png
   cargo xtask twin --runs N --seed N     random scripts through both of the device's machines
   cargo xtask twin --planted   differences planted in the browser's, each of which is found
 
@@ -48,6 +49,7 @@ fn chore() -> Result<()> {
     match chore {
         "test" => suite::test(&shell, rest),
         "spec" => spec::check(&shell),
+        "picture" => suite::picture(&shell),
         "twin" => twin::twin(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

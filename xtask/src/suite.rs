@@ -167,20 +167,29 @@ fn web(shell: &Shell) -> Result<()> {
     shell.run("node", &format!("--test --test-reporter=spec {tests}"))
 }
 
-/// Runs the browser tests where nothing but loopback can be reached, if this user may make such a place.
 fn browser(shell: &Shell) -> Result<()> {
-    shell.cargo("build --quiet --locked --package ringback --package ringback-test-notifications")?;
     let tests = shell.files("tests/browser", ".test.js")?.join(" ");
-    let tests = format!("exec node --test --test-reporter=spec --test-concurrency=1 {tests}");
+    on_stage(shell, &format!("node --test --test-reporter=spec --test-concurrency=1 {tests}"))
+}
+
+/// `cargo xtask picture`: makes the README's picture of the demo, from a real server and real windows.
+pub(crate) fn picture(shell: &Shell) -> Result<()> {
+    needs::provide(shell, &[Need::Compiler, Need::Node, Need::Browser])?;
+    on_stage(shell, "node tests/browser/picture.js")
+}
+
+/// Runs a program of the browser tests where nothing but loopback can be reached, if this user may make such a place.
+fn on_stage(shell: &Shell, program: &str) -> Result<()> {
+    shell.cargo("build --quiet --locked --package ringback --package ringback-test-notifications")?;
     // Root makes a network namespace as it is; others need a user namespace around it.
     let mut command =
         if let Some(flag) = ["-n", "-rn"].into_iter().find(|flag| shell::succeeds("unshare", &[flag, "true"])) {
             let mut command = shell.command("unshare");
-            command.args([flag, "sh", "-c", &format!("ip link set lo up && {tests}")]);
+            command.args([flag, "sh", "-c", &format!("ip link set lo up && exec {program}")]);
             command
         } else {
             let mut command = shell.command("sh");
-            command.args(["-c", &tests]);
+            command.args(["-c", &format!("exec {program}")]);
             command
         };
     if let Some(browser) = needs::browser() {
