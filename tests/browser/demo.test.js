@@ -24,8 +24,9 @@ story("the first click signs in, turns sound on and shows a notification; the ne
   await bob.connected();
   await loud(bob);
   const note = await desktop.shown({ title: "Notifications work" });
+  await bob.background();
   desktop.click(note);
-  await desktop.bare();
+  await bob.front();
   await bob.page.reload();
   await bob.shows("#connection", /^connected$/);
   assert.equal(await bob.page.locator("#start").isVisible(), false, "it isn't asked twice");

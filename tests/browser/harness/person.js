@@ -183,6 +183,11 @@ export class Person {
     if (state !== "hidden") throw new Error(`${this.name}'s page is ${state}, and not in the background`);
   }
 
+  /** Waits until the page is in front. */
+  async front() {
+    await this.page.waitForFunction(() => document.visibilityState === "visible", undefined, { polling: 50 });
+  }
+
   /** The first parameter of a callback in the page's log. @param {string} event */
   async callID(event) {
     await this.heard(event);
