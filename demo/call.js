@@ -1,7 +1,7 @@
 // The call that this device is in: who is there and how, sound and picture, and how long it has been.
 
 import { $, all, attempt, attribute, button, element, keyed, put, setIcon } from "./dom.js";
-import { avatar, listed, me, nameOf, titleCase } from "./people.js";
+import { avatar, calledBy, listed, me, nameOf } from "./people.js";
 import { drawnPicture } from "./picture.js";
 import { duration, kind, STATES } from "./words.js";
 
@@ -58,7 +58,7 @@ export async function beginMedia(relayOnly) {
   media = null;
   try {
     const { CallMedia } = await import("/web/media.js");
-    media = new CallMedia(service, { relayOnly, standIn: ({ video }) => (video ? drawnPicture({ id: me, name: titleCase(me) }) : null) });
+    media = new CallMedia(service, { relayOnly, standIn: ({ video }) => (video ? drawnPicture({ id: me, name: calledBy(me) }) : null) });
     media.addEventListener("change", drawCall);
   } catch (error) {
     console.warn(error);
@@ -223,9 +223,11 @@ function drawControls(call, shown, called) {
   $("end").hidden = !call || !shown.group || !initiator || shown.inCallCount < 2;
   toggle("microphone", on, media?.microphone, ["Mute", "mic"], ["Unmute", "mic-off"]);
   toggle("camera", on, media?.camera, ["Video off", "video"], ["Video on", "video-off"]);
+  if (shown.callType === "voice") $("camera").classList.remove("off"); // as it should be
   const heard = sound && !silenced;
-  toggle("sound", on, heard, ["Sound off", "sound"], ["Sound on", "sound-off"]);
-  $("call-silent").hidden = !on || heard || !(media?.peers.length > 0);
+  const others = media?.peers.length > 0;
+  toggle("sound", on && others, heard, ["Sound off", "sound"], ["Sound on", "sound-off"]);
+  $("call-silent").hidden = !on || heard || !others;
   put($("why-silent"), silenced
     ? "The browser waits for a click before it plays the others."
     : ONE_DESK ? "Sound is off at first: both windows are on this computer, and loudspeaker and microphone would howl." : "Sound is off.");

@@ -10,10 +10,10 @@
 import { CallInvitationService } from "/web/ringback.js";
 
 import { beginCall, beginMedia, drawCall, drawDuration, drawSpeaking } from "./call.js";
-import { $, all, attempt, attribute, put, say, showError } from "./dom.js";
+import { $, all, attempt, attribute, element, put, say, showError } from "./dom.js";
 import { beginLog, logged } from "./log.js";
 import { beginHistory, drawJoinable, drawMissed, followHistory } from "./missed.js";
-import { avatar, idOf, me, nameOf, others, remember, titleCase } from "./people.js";
+import { avatar, calledBy, idOf, me, nameOf, others, remember } from "./people.js";
 import { audible, beginQuiet, chosen, drawPeople, drawQuiet, takeTyped } from "./quiet.js";
 import { drawRemaining, drawRings } from "./rings.js";
 import { configuration, drawSettings, setting } from "./settings.js";
@@ -37,7 +37,7 @@ const HANDLERS = {
   },
   onOutgoingCallSent(...args) {
     const refused = args[5] ?? [];
-    if (refused.length > 0) say(`Not called: ${refused.map(({ user, code }) => `${titleCase(user)} (${words(code)})`).join(", ")}.`);
+    if (refused.length > 0) say(`Not called: ${refused.map(({ user, code }) => `${calledBy(user)} (${words(code)})`).join(", ")}.`);
   },
   onCallEnded: (callID, reason) => say(`The call is over: ${ended(reason)}.`),
   onError(error) {
@@ -116,7 +116,7 @@ function drawTitle(rings, call, total) {
   const other = call?.participants.filter((one) => !one.self).map((one) => nameOf(one.user));
   const what = rings.length > 0 ? `${nameOf(rings[0].ringing.caller)} is calling`
     : call ? `In a call${other.length === 1 ? ` with ${other[0]}` : ""}`
-      : titleCase(me);
+      : calledBy(me);
   const title = `${total > 0 ? `(${total}) ` : ""}${what} · Ringback`;
   if (document.title !== title) document.title = title;
 }
@@ -160,17 +160,20 @@ async function settingChanged(name) {
 }
 
 function drawWho() {
-  put($("me"), titleCase(me));
-  put($("start-name"), titleCase(me));
+  put($("me"), calledBy(me));
+  put($("start-name"), calledBy(me));
   $("my-avatar").replaceWith(avatar({ id: me, name: "" }, "own"));
   $("start-avatar").replaceWith(avatar({ id: me, name: "" }, "huge"));
+  drawOthers();
+  $("who-panel").addEventListener("beforetoggle", drawOthers);
+}
+
+/** Links to a window of each of the others. */
+function drawOthers() {
   for (const place of all(".other-people")) {
-    place.replaceChildren(...others().map((user) => {
-      const link = document.createElement("a");
-      Object.assign(link, { href: `/as/${user}/`, target: "_blank", rel: "noopener" });
-      link.append(avatar({ id: user, name: "" }), titleCase(user));
-      return link;
-    }));
+    place.replaceChildren(...others().map((user) => element("a", { href: `/as/${user}/`, target: "_blank", rel: "noopener" }, [
+      avatar({ id: user, name: "" }), calledBy(user),
+    ])));
   }
 }
 

@@ -97,7 +97,8 @@ export async function attempt(place, work) {
 /** Says what went wrong, until something else is done. */
 export function showError(error) {
   const text = error?.message ?? String(error);
-  $("error").textContent = text.charAt(0).toUpperCase() + text.slice(1);
+  // A sentence begins with a capital; the name of a parameter is as it is.
+  $("error").textContent = /^\w+\./.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
   $("error").hidden = false;
 }
 

@@ -44,9 +44,14 @@ export function idOf(typed) {
   return plain.replaceAll(" ", "-").slice(0, 32).replace(/-$/, "");
 }
 
-/** What a person is called: by their token, else by their id. */
+/** What a person is called: by their token, else by their id, which the development mode makes that of. */
 export function nameOf({ id, name }) {
-  return name || titleCase(id);
+  return name || calledBy(id);
+}
+
+/** “Dave Miller” for dave-miller. */
+export function calledBy(id) {
+  return id.split("-").filter(Boolean).map(titleCase).join(" ") || id;
 }
 
 export function titleCase(text) {

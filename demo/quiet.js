@@ -1,7 +1,7 @@
 // Peace: do-not-disturb, and people who are blocked (L13).
 
 import { $, all, attempt, attribute, button, element, keyed, put, say } from "./dom.js";
-import { avatar, forget, idOf, isTyped, listed, me, others, remember, titleCase } from "./people.js";
+import { avatar, calledBy, forget, idOf, isTyped, listed, me, others, remember } from "./people.js";
 import { moment } from "./words.js";
 
 /** Where somebody stands who can't be called into a call again. */
@@ -41,7 +41,7 @@ export function drawQuiet() {
   $("quiet").classList.toggle("on", quiet !== null);
   $("quiet-now").hidden = $("quiet-off").hidden = quiet === null;
   if (!quiet) return;
-  const names = quiet.letThrough.map((id) => titleCase(id));
+  const names = quiet.letThrough.map((id) => calledBy(id));
   put($("quiet-now"), `On until ${moment(quiet.until)}. ${names.length > 0 ? `Let through: ${listed(names)}.` : "Nobody is let through."}`);
 }
 
@@ -68,7 +68,7 @@ function fillIn() {
   const through = new Set(inForce()?.letThrough ?? []);
   $("quiet-through").replaceChildren(...others().map((user) => element("label", { className: "flag" }, [
     element("input", { type: "checkbox", value: user, checked: through.has(user) }),
-    element("span", { textContent: titleCase(user) }),
+    element("span", { textContent: calledBy(user) }),
   ])));
   const soon = new Date(Date.now() + 3_600_000 - new Date().getTimezoneOffset() * 60_000);
   if (!$("quiet-until").value) $("quiet-until").value = soon.toISOString().slice(0, 16);
@@ -84,7 +84,7 @@ export function drawPeople() {
   const people = [...new Set([...others(), ...blocked.filter((user) => user !== me)])];
   keyed($("people"), "person", people, (user) => user, (user) => {
     const box = element("input", { type: "checkbox", data: { user } });
-    const name = titleCase(user);
+    const name = calledBy(user);
     return element("li", {}, [
       element("label", {}, [box, avatar({ id: user, name: "" }), element("span", { className: "name", textContent: name }), element("span", { className: "tag" })]),
       isTyped(user) ? button({ className: "small forget", icon: "close", label: `Take ${name} off the list`, work: () => takeOff(user) }) : null,
@@ -99,13 +99,13 @@ export function drawPeople() {
     box.disabled = standing !== "";
     if (out) box.checked = false;
     put(block.querySelector("span"), out ? "Unblock" : "");
-    attribute(block, "aria-label", `${out ? "Unblock" : "Block"} ${titleCase(user)}`);
-    attribute(block, "title", out ? null : `Block ${titleCase(user)}`);
+    attribute(block, "aria-label", `${out ? "Unblock" : "Block"} ${calledBy(user)}`);
+    attribute(block, "title", out ? null : `Block ${calledBy(user)}`);
   });
 }
 
 async function toggleBlock(user) {
-  const name = titleCase(user);
+  const name = calledBy(user);
   if (service.blocked.includes(user)) {
     await service.unblock(user);
     say(`${name} can call you again.`);

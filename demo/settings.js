@@ -3,7 +3,7 @@
 import { MISSED_REASONS } from "/web/config.js";
 
 import { $, all, clearError, element, keep, kept, showError } from "./dom.js";
-import { me, nameOf, titleCase } from "./people.js";
+import { calledBy, me, nameOf, titleCase } from "./people.js";
 import { kind, REASONS } from "./words.js";
 
 /**
@@ -99,7 +99,7 @@ export function setting(name) {
 export function fill(template, { kind: what, missedCall: missed, count }) {
   const words = {
     // Who sees the text: of a missed call its callee, and of a call back the one who is called.
-    caller: what === "dial_back" ? titleCase(me) : nameOf(missed.caller),
+    caller: what === "dial_back" ? calledBy(me) : nameOf(missed.caller),
     type: kind(missed).toLowerCase(),
     count: String(count),
   };

@@ -2,7 +2,7 @@
 // that a click on a notification acts at once (D3).
 
 import { $, attempt, keep, kept, put, say } from "./dom.js";
-import { me, titleCase } from "./people.js";
+import { calledBy, me } from "./people.js";
 
 /** Whether this user has signed in here before. */
 const place = `ringback-demo:${me}:signed-in`;
@@ -65,7 +65,7 @@ async function askForNotifications() {
 async function testNotification() {
   const registration = await navigator.serviceWorker.ready;
   await registration.showNotification("Notifications work", {
-    body: `Calls that ${titleCase(me)} misses will show here; a click calls back.`,
+    body: `Calls that ${calledBy(me)} misses will show here; a click calls back.`,
     tag: TEST_TAG,
     // A click on it brings this page to the front, and does nothing else.
     data: { ringback: { user: me, page: registration.scope, click: null } },

@@ -45,6 +45,7 @@ story("who refuses notifications is told how to allow them, and has the list", a
   await bob.connected();
   await bob.shows("#notifications-denied");
   await bob.shows("#how-notifications", "at the left of the address");
+  await usable(bob, "notifications refused");
   await alice.call(["bob"], { seconds: 1 });
   await bob.missed(1);
   assert.equal(await bob.page.locator("#error").isVisible(), false);

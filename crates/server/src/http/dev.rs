@@ -93,7 +93,7 @@ pub(super) async fn token(
     let Some(Query(Who { user })) = who.ok().filter(|who| is_name(&who.user)) else {
         return no(StatusCode::BAD_REQUEST, "Say for whom: ?user=alice\n");
     };
-    let name = capitalised(&user);
+    let name = display_name(&user);
     let signed = UserId::new(&user)
         .ok()
         .and_then(|id| token::sign(development.key(), &id, &name, clock::wall() + VALID_FOR).ok());
@@ -106,9 +106,10 @@ pub(super) async fn token(
     (headers, body.to_string()).into_response()
 }
 
-fn capitalised(user: &str) -> String {
-    let mut letters = user.chars();
-    letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+/// The name of a user of the demo: `dave-miller` is Dave Miller.
+fn display_name(user: &str) -> String {
+    let capitalised = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
+    user.split('-').filter(|word| !word.is_empty()).map(capitalised).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a page of this server's own asks, in a browser on this machine, with nobody in between.
@@ -192,6 +193,6 @@ mod tests {
     fn names_are_plain() {
         assert!(is_name("alice") && is_name("user-2"));
         assert!(!is_name("") && !is_name("Alice") && !is_name("a/b") && !is_name(&"x".repeat(33)));
-        assert_eq!(capitalised("alice"), "Alice");
+        assert_eq!([display_name("alice"), display_name("dave--miller-2")], ["Alice", "Dave Miller 2"]);
     }
 }
