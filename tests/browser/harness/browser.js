@@ -30,7 +30,7 @@ export class Profile {
    * @param {import("./stage.js").Stage} stage
    * @param {string} folder
    * @param {import("./desktop.js").Desktop | import("./desktop.js").Screen} desktop
-   * @param {{ devices?: Devices, asks?: boolean }} [options] `asks`: notifications weren't allowed before, and whoever is
+   * @param {{ devices?: Devices, asks?: boolean }} [options] `asks`: notifications weren't allowed before, and who is
    *   asked for them now says no
    */
   static async open(stage, folder, desktop, { devices, asks = false } = {}) {

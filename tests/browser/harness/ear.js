@@ -35,6 +35,11 @@ export async function hear(profile) {
   });
 }
 
+/** Waits until the page has been heard once. @param {import("./person.js").Person} person */
+export async function sounded({ page }) {
+  await page.waitForFunction(() => /** @type {any} */ (globalThis).ear.at > -Infinity);
+}
+
 /** Waits until the page is heard. @param {import("./person.js").Person} person */
 export async function loud({ page }) {
   await page.waitForFunction(() => /** @type {any} */ (globalThis).ear.loud);
