@@ -18,7 +18,7 @@ export function drawRings(service, rings, engaged) {
       element("span", { className: "pulse" }, [avatar(caller, "large")]),
       element("p", { className: "what" }, [
         element("strong", { className: "caller", textContent: name }),
-        element("span", { className: "about" }, [`${kind(call)} · `, element("span", { className: "remaining" })]),
+        element("span", { className: "about" }, [`${kind(call)} · `, remaining()]),
         element("span", { className: "more" }),
       ]),
       element("div", { className: "buttons" }, [
@@ -34,6 +34,13 @@ export function drawRings(service, rings, engaged) {
     put(card.querySelector(".more"), more(call, engaged));
   });
   drawRemaining();
+}
+
+/** The time that remains; who listens isn't told it each second. */
+function remaining() {
+  const made = element("span", { className: "remaining" });
+  made.setAttribute("role", "timer");
+  return made;
 }
 
 /** What else there is to say: the caller's message, who else is called, and that an answer leaves a call. */
