@@ -61,6 +61,7 @@ async function play(stage) {
   await alice.shows("#duration", "0:0");
   await alice.page.locator("#app-title").focus();
   await alice.shows("#tiles .tile.self.pictured");
+  await alice.shows("#tiles .tile.speaking");
   const shots = [];
   for (const { page } of [alice, bob, carol]) shots.push(await page.screenshot());
   return { shots, context: alice.profile.context };
