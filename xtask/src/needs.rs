@@ -23,6 +23,8 @@ pub(crate) enum Need {
     Browser,
     /// cargo-deny, at the version that CI uses.
     Deny,
+    /// What the README's snippets are for: web servers that speak TLS, a certificate, Python.
+    Readme,
 }
 
 /// A program, and the Debian package that has it.
@@ -54,6 +56,12 @@ impl Need {
             tool("unshare", "util-linux"),
             tool("ip", "iproute2"),
         ];
+        const README: &[Tool] = &[
+            tool("caddy", "caddy"),
+            tool("nginx", "nginx-light"),
+            tool("openssl", "openssl"),
+            tool("python3", "python3"),
+        ];
         match self {
             Self::Compiler => COMPILER,
             Self::Strace => STRACE,
@@ -61,6 +69,7 @@ impl Need {
             Self::Node => NODE,
             Self::Browser => BROWSER,
             Self::Deny => &[],
+            Self::Readme => README,
         }
     }
 }

@@ -61,7 +61,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "browser",
         shows: "a real Chromium runs the story by clicks",
-        needs: &[Need::Node, Need::Browser],
+        needs: &[Need::Node, Need::Browser, Need::Readme],
         run: browser,
     },
     Step {
