@@ -202,8 +202,8 @@ export class DeviceSession {
     this.closed();
     s.bye = null;
     s.link = { synced: false, heard: s.now, pinged: false, dead: false, ping: PING };
-    const held = s.calls.filter((h) => !h.view?.ended);
-    const holds = held.map((h) => ({ invitation_id: h.id, revision: h.view?.revision ?? 0 }));
+    const takenUp = s.keep.here.filter((id) => !this.held(id)).map((id) => ({ id, view: null })); // may be over by now
+    const holds = [...s.calls.filter((h) => !h.view?.ended), ...takenUp].map((h) => ({ invitation_id: h.id, revision: h.view?.revision ?? 0 }));
     const claim = this.claim();
     this.out.push({ type: "hello", holds, ...(claim && { claim }) });
   }
@@ -401,7 +401,7 @@ export class DeviceSession {
   gone(id) {
     const held = this.held(id);
     const here = this.s.keep.here.includes(id);
-    if (held) this.forget(id);
+    this.forget(id);
     if (!held?.view) return;
     const { view } = held;
     const turn = held.open != null && ownTurn(view, held.open);

@@ -174,10 +174,10 @@ impl Session {
 
     /// The call isn't visible any more: what rings stops, what was told is brought to an end.
     pub(super) fn gone(&mut self, id: InvitationId) {
-        let Some(at) = self.calls.iter().position(|held| held.id == id) else { return };
-        let held = self.calls.remove(at);
         let here = self.keep.here.contains(&id);
         self.keep.here.retain(|here| *here != id);
+        let Some(at) = self.calls.iter().position(|held| held.id == id) else { return };
+        let held = self.calls.remove(at);
         let Some(view) = held.view else { return };
         if let Some(turn) = held.open.and_then(|no| own(&view, no)) {
             self.closed_by(&view, &held.others, turn, TurnState::Cancelled, held.lacking);

@@ -21,7 +21,10 @@ impl Session {
         self.bye = None;
         self.link = Some(Link { synced: false, heard: self.now, pinged: false, dead: false, ping: PING });
         let holds = self.calls.iter().filter(|held| !held.ended());
-        let holds = holds.map(|held| (held.id, held.view.as_ref().map_or(0, |v| v.revision))).collect();
+        let holds = holds.map(|held| (held.id, held.view.as_ref().map_or(0, |v| v.revision)));
+        // What the process before was in may be over, which only an answer tells.
+        let taken_up = self.keep.here.iter().filter(|id| self.held(**id).is_none());
+        let holds = holds.chain(taken_up.map(|id| (*id, 0))).collect();
         self.out.push(Output::Hello { holds, claim: self.claim() });
     }
 

@@ -106,6 +106,28 @@ fn a_new_process_claims_what_it_takes_up() {
     }
 }
 
+// spec: K6, L9, S11: what a new process takes up may have ended before it asks
+#[test]
+fn a_call_that_ended_between_two_processes_is_not_taken_up() {
+    let after = || {
+        let (bed, view) = calling(&["alice"]);
+        let mut bed = bed.restarted();
+        bed.input(Input::Init { config: config(), take_up: true });
+        let (holds, claim) = hello(&bed.input(Input::Opened));
+        assert_eq!((holds, claim), (vec![(ONE, 0)], Some(Claim::Invitation(ONE))));
+        bed.welcome();
+        (bed, view)
+    };
+    let (mut bed, mut view) = after();
+    view.revision += 1;
+    ended(EndReason::Ended)(&mut view);
+    assert_eq!(told(&bed.view(view)), ["S11 c1 Ended"]);
+    assert_eq!(bed.session.in_call(), None);
+    let (mut bed, _) = after();
+    bed.frame(Frame::Gone(ONE));
+    assert_eq!(bed.session.in_call(), None);
+}
+
 // spec: C11, L9, S11: an accept that may have been taken left the call before it; the one left is told
 #[test]
 fn accepting_another_call_claims_that_one() {
