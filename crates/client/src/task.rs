@@ -363,13 +363,15 @@ impl Task {
     async fn inputs(&mut self, inputs: impl IntoIterator<Item = Input>) {
         let mut inputs: VecDeque<Input> = inputs.into_iter().collect();
         while let Some(input) = inputs.pop_front() {
-            let outputs = lock(&self.shared.session).input(self.shared.clock.now(), input);
+            let mut outputs = lock(&self.shared.session).input(self.shared.clock.now(), input);
+            // What is about to be shown, told and asked is on the disk before it is: a process that dies in between shows
+            // nothing twice (M3, S14), and what it asks again has the same name (N2).
+            if let Some(Output::Persist(state)) = outputs.pop_if(|last| matches!(last, Output::Persist(_))) {
+                self.persist(*state).await;
+            }
             let mut frames = Vec::new();
             for output in outputs {
                 match output {
-                    // What the server is about to be asked is on the disk before it leaves, so that a process that dies
-                    // in between asks it again, and doesn't ask twice (N2).
-                    Output::Persist(state) => self.persist(*state).await,
                     Output::Hello { .. } | Output::Request { .. } | Output::Ping => frames.extend(self.frame(output)),
                     Output::Close => {
                         self.again(Duration::ZERO);
