@@ -197,6 +197,9 @@ fn on_stage(shell: &Shell, program: &str) -> Result<()> {
     }
     command.env("TEST_RINGBACK", shell.built("ringback"));
     command.env("TEST_NOTIFICATIONS", shell.built("ringback-test-notifications"));
+    // The Rust SDK, where it plays beside browsers.
+    shell.cargo("build --quiet --locked --package ringback-client --example by_hand")?;
+    command.env("TEST_BY_HAND", shell.built("examples/by_hand"));
     shell::run(&mut command)
 }
 
