@@ -10,7 +10,7 @@ use crate::world::{Stop, Txn};
 /// Blocks a user: what they ring with now becomes hidden, and what was missed of them is withdrawn.
 pub(crate) fn block(txn: &mut Txn<'_>, by: &Actor, user: &UserId) -> Result<Reply, Stop> {
     if *user == by.user {
-        return Err(Refusal::field("user", "you can't block yourself").into());
+        return Err(Refusal::field("user", "must be somebody else").into());
     }
     txn.need_standing([by.user.clone()])?;
     let most = txn.cx.limits.people_listed;
