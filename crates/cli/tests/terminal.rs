@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -237,9 +238,9 @@ fn two_terminals_ring_miss_call_back_and_answer() {
     let mut alice = server.terminal("listen --as alice --auto accept");
     alice.shows("waiting for calls");
     bob.press("b");
-    alice.shows("in the call: 2 people");
+    alice.shows("in the call with Bob");
     bob.shows("Alice answered");
-    bob.shows("in the call: 2 people · h hang up");
+    bob.shows("in the call with Alice · h hang up");
     bob.press("h");
     alice.shows("the call is over: left");
     bob.shows("waiting for calls");
@@ -248,6 +249,56 @@ fn two_terminals_ring_miss_call_back_and_answer() {
     // The terminal is as it was: what is typed shows.
     bob.press("typed");
     bob.shows("typed");
+}
+
+// spec: S4, S10, M5, D5, L6: the story of a group, in three terminals
+#[test]
+fn three_terminals_ring_miss_join_late_and_part() {
+    let server = Server::start();
+    let mut bob = server.terminal("listen --as bob");
+    let mut carol = server.terminal("listen --as carol");
+    bob.shows("waiting for calls");
+    carol.shows("waiting for calls");
+    let mut alice = server.terminal("call bob carol --as alice --timeout 5 --video");
+    alice.shows("calling Bob, Carol (video)");
+    bob.shows("Alice rings · group video call · ");
+    carol.shows("Alice rings · group video call · ");
+    carol.press("a");
+    alice.shows("Carol answered");
+    carol.shows("in the call with Alice · h hang up");
+    alice.shows("Bob didn't answer");
+    bob.shows("missed: Alice Group Video Call · b joins");
+    bob.shows("1 missed · b join Alice's call · q quit");
+    bob.press("b");
+    alice.shows("Bob is in the call");
+    carol.shows("Bob is in the call");
+    // Whose state changed last comes first.
+    alice.shows("in the call with Bob, Carol · h hang up");
+    bob.shows("in the call with Carol, Alice · h hang up");
+    carol.shows("in the call with Bob, Alice · h hang up");
+    alice.press("h");
+    alice.shows("it ended");
+    bob.shows("Alice left");
+    carol.press("h");
+    bob.shows("alone in the call");
+    carol.shows("waiting for calls");
+    bob.press("h");
+    bob.shows("waiting for calls");
+}
+
+// spec: L6, L4, M1
+#[test]
+fn a_group_that_nobody_answers_says_so_and_can_be_called_off() {
+    let server = Server::start();
+    let mut bob = server.terminal("listen --as bob --auto decline");
+    bob.shows("waiting for calls");
+    let mut alice = server.terminal("call bob carol --as alice --timeout 2");
+    alice.shows("Bob declined");
+    alice.shows("carol didn't answer");
+    alice.shows("nobody is in the call; for a minute, whoever missed it can still join");
+    alice.press("C-c");
+    let over = alice.shows("it ended");
+    assert!(over.contains("nobody answered"), "{over}");
 }
 
 // spec: L4, S8
@@ -268,6 +319,17 @@ fn a_key_declines_and_another_calls_it_off() {
     alice.press("C-c");
     alice.shows("it ended");
     bob.shows("missed: Alice Audio Call");
+}
+
+fn fields(object: &Value) -> BTreeSet<String> {
+    object.as_object().unwrap().keys().cloned().collect()
+}
+
+/// The fields that docs/command-line.md gives to a row.
+fn documented(row: &str) -> BTreeSet<String> {
+    let page = include_str!("../../../docs/command-line.md");
+    let line = page.lines().find(|line| line.starts_with(&format!("| {row} |"))).unwrap();
+    line.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 #[test]
@@ -293,10 +355,12 @@ fn scripts_are_told_one_object_a_line() {
     assert_eq!(said.last().unwrap()["reason"], "timed_out");
     let (missed, _) = server.objects(&["missed", "--as", "bob", "--dismiss"]);
     assert_eq!((missed.len(), &missed[0]["reason"]), (1, &"no_answer".into()));
+    assert_eq!(fields(&missed[0]), documented("missed call"));
     assert_eq!(server.objects(&["missed", "--as", "bob"]).0.len(), 0);
     let (history, _) = server.objects(&["history", "--as", "bob"]);
     let outcomes: Vec<_> = history.iter().map(|entry| entry["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["missed", "answered"]);
+    assert_eq!(fields(&history[0]), documented("past call"));
     assert_eq!(server.objects(&["history", "--as", "bob", "--limit", "1"]).0.len(), 1);
 
     assert_eq!(server.objects(&["block", "eve", "--as", "bob"]).0[0]["blocked"], true);
@@ -334,5 +398,7 @@ fn who_one_is_can_be_a_token_and_what_is_wrong_is_said_with_what_to_do() {
     assert!(refused(&["dnd", "--token", token.trim(), "--server", "http://127.0.0.1:1"]).contains("can't be reached"));
     assert!(refused(&["dnd", "--token", "nonsense"]).contains("ringback token"));
     assert!(refused(&["call", "bob", "--as", "bob"]).contains("yourself"));
-    assert!(refused(&["call", "alice", "--as", "bob", "--timeout", "0"]).contains("timeout_seconds"));
+    assert!(refused(&["call", "alice", "--as", "bob", "--timeout", "0"]).contains("1..=600"));
+    assert!(refused(&["history", "--as", "bob", "--limit", "0"]).contains("--limit"));
+    assert!(refused(&["block", "bob", "--as", "bob"]).contains("somebody else"));
 }

@@ -15,7 +15,8 @@ Examples:
   ringback call bob --token-file alice.token --server https://calls.example --timeout 30
   ringback call bob --as alice --json            one JSON object a line, for scripts
 
-Keys: h hangs up, or calls it off while it rings; so does Ctrl-C. It fails if nobody answered.")]
+Keys: h hangs up, or calls it off while it rings; so does Ctrl-C. It fails if nobody answered. \
+docs/command-line.md says what --json prints.")]
     Call(CallArgs),
     /// Waits for calls: rings, takes answers by key, tells what was missed
     #[command(after_help = "\
@@ -25,7 +26,7 @@ Examples:
   ringback listen --as bob --json                one JSON object a line, for scripts
 
 Keys: a accepts, d declines, b calls back who was missed, h hangs up, q quits. Where the input is no terminal, its \
-letters are the keys: echo a | ringback listen --as bob")]
+letters are the keys: echo a | ringback listen --as bob. docs/command-line.md says what --json prints.")]
     Listen(ListenArgs),
     /// Lists the missed calls that nobody has handled yet
     #[command(after_help = "\
@@ -88,7 +89,7 @@ pub(crate) struct CallArgs {
     #[arg(long)]
     pub(crate) video: bool,
     /// Seconds that it rings, 1 to 600
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub(crate) timeout: u32,
     /// The app's own text
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -133,8 +134,8 @@ pub(crate) struct MissedArgs {
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
     /// How many at most
-    #[arg(long, value_name = "COUNT", default_value_t = 20)]
-    pub(crate) limit: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
     #[command(flatten)]
     pub(crate) who: WhoArgs,
 }

@@ -1,7 +1,7 @@
 //! The commands that ask one thing and are done.
 
 use super::args::{BlockArgs, DndArgs, HistoryArgs, Lasting, MissedArgs, UnblockArgs};
-use super::say;
+use super::{json as object, say};
 use anyhow::Result;
 use ringback_client::{CallInvitationService, Direction, HistoryEntry, MissedCall, display_name};
 use serde_json::json;
@@ -24,7 +24,7 @@ pub(super) async fn missed(args: MissedArgs) -> Result<()> {
                 }
             }
             if args.who.json {
-                calls.iter().for_each(|call| println!("{}", say::missed(call)));
+                calls.iter().for_each(|call| println!("{}", object::missed(call)));
             } else if calls.is_empty() {
                 println!("nothing missed");
             } else {
@@ -51,8 +51,9 @@ pub(super) async fn history(args: HistoryArgs) -> Result<()> {
         .passing(async |service: CallInvitationService| {
             let mut entries: Vec<HistoryEntry> = Vec::new();
             let mut before = None;
-            while entries.len() < args.limit {
-                let most = (args.limit - entries.len()).min(PAGE);
+            let limit = args.limit as usize;
+            while entries.len() < limit {
+                let most = (limit - entries.len()).min(PAGE);
                 let page = service.history(before, u32::try_from(most)?).await?;
                 entries.extend(page.entries);
                 before = page.cursor;
@@ -61,7 +62,7 @@ pub(super) async fn history(args: HistoryArgs) -> Result<()> {
                 }
             }
             if args.who.json {
-                entries.iter().for_each(|entry| println!("{}", say::history(entry)));
+                entries.iter().for_each(|entry| println!("{}", object::history(entry)));
             } else if entries.is_empty() {
                 println!("no calls yet");
             } else {

@@ -2,14 +2,11 @@
 
 use super::args::CallArgs;
 use super::keys::{Key, Keys};
-use super::reach;
-use super::say::{self, Screen};
+use super::say::{self, Company, Screen};
+use super::told::Told;
+use super::{BEAT, json, reach};
 use anyhow::{Result, bail};
-use ringback_client::{
-    Call, CallEvent, CallInvitationService, Events, InvitationId, InviteOptions, SendOptions, TurnState, UserId,
-    display_name,
-};
-use std::collections::BTreeSet;
+use ringback_client::{CallEvent, CallInvitationService, Events, InvitationId, InviteOptions, SendOptions};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -40,96 +37,52 @@ async fn call(service: &CallInvitationService, args: &CallArgs, keys: &mut Keys,
     for (user, code) in &sent.refused {
         screen.line(&format!("{user} can't be called: {}", code.as_str().replace('_', " ")));
     }
-    let mut going = Going { answered: sent.crossed, told: BTreeSet::new() };
-    going.follow(service, sent.invitation, until, &mut events, keys, screen).await?;
-    Ok(going.answered)
+    let mut told = Told::new(sent.crossed);
+    follow(service, sent.invitation, until, &mut told, (&mut events, keys, screen)).await?;
+    Ok(told.answered)
 }
 
-/// How the call goes.
-struct Going {
-    answered: bool,
-    /// Of whom it was said that they answered.
-    told: BTreeSet<UserId>,
-}
-
-impl Going {
-    async fn follow(
-        &mut self,
-        service: &CallInvitationService,
-        invitation: InvitationId,
-        until: Instant,
-        events: &mut Events,
-        keys: &mut Keys,
-        screen: &mut Screen,
-    ) -> Result<()> {
-        let mut second = interval(Duration::from_secs(1));
-        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                event = events.next() => {
-                    let Some(event) = event else { return Ok(()) };
-                    screen.object(&say::event(&event));
-                    self.tell(&event, screen);
-                    if matches!(event, CallEvent::CallEnded { .. }) {
-                        return Ok(());
-                    }
+/// Tells how the call goes until it is over, or hung up.
+async fn follow(
+    service: &CallInvitationService,
+    invitation: InvitationId,
+    until: Instant,
+    told: &mut Told,
+    (events, keys, screen): (&mut Events, &mut Keys, &mut Screen),
+) -> Result<()> {
+    let mut beat = interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut alone = false;
+    loop {
+        tokio::select! {
+            event = events.next() => {
+                let Some(event) = event else { return Ok(()) };
+                screen.object(&json::event(&event));
+                told.lines(&event).iter().for_each(|line| screen.line(line));
+                if matches!(event, CallEvent::CallEnded { .. }) {
+                    return Ok(());
                 }
-                key = keys.next() => {
-                    if matches!(key, Key::Interrupt | Key::Letter('h' | 'q')) {
-                        return hang_up(service, invitation).await;
-                    }
-                }
-                _ = second.tick() => {}
             }
-            let call = service.call(invitation);
-            screen.standing(standing(call.as_ref(), until.saturating_duration_since(Instant::now())));
+            key = keys.next() => {
+                if matches!(key, Key::Interrupt | Key::Letter('h' | 'q')) {
+                    return hang_up(service, invitation).await;
+                }
+            }
+            _ = beat.tick() => {}
         }
-    }
-
-    fn tell(&mut self, event: &CallEvent, screen: &mut Screen) {
-        let line = match event {
-            CallEvent::OutgoingCallSent { callees, call_type, .. } => {
-                format!("calling {} ({})", say::names(callees), say::word(call_type))
-            }
-            CallEvent::OutgoingCallAccepted { callee, .. } => {
-                self.answered = true;
-                self.told.insert(callee.id.clone());
-                format!("{} answered", display_name(callee))
-            }
-            CallEvent::OutgoingCallDeclined { callee, .. } => format!("{} declined", display_name(callee)),
-            CallEvent::OutgoingCallRejectedCauseBusy { callee, .. } => format!("{} is busy", display_name(callee)),
-            CallEvent::OutgoingCallTimeout { callees, .. } => format!("{} didn't answer", say::names(callees)),
-            CallEvent::CallEnded { reason, .. } => format!("the call is over: {}", say::words(reason)),
-            CallEvent::InvitationUserStateChanged { users, .. } => {
-                for (user, state) in users {
-                    let name = display_name(user);
-                    match state {
-                        TurnState::Ringing => screen.line(&format!("it rings at {name}'s")),
-                        TurnState::Accepted if self.told.insert(user.id.clone()) => {
-                            screen.line(&format!("{name} is in the call"));
-                        }
-                        TurnState::Left => {
-                            self.told.remove(&user.id);
-                            screen.line(&format!("{name} left"));
-                        }
-                        _ => {}
-                    }
-                }
-                return;
-            }
-            CallEvent::Error { message, .. } => message.clone(),
-            _ => return,
-        };
-        screen.line(&line);
-    }
-}
-
-fn standing(call: Option<&Call>, left: Duration) -> String {
-    let Some(call) = call.filter(|call| call.ended.is_none()) else { return String::new() };
-    match call.in_call {
-        2.. => format!("in the call: {} people · h hang up", call.in_call),
-        _ if left.is_zero() => "alone in the call · h hang up".to_owned(),
-        _ => format!("ringing · {} · h hang up", say::about(left + Duration::from_millis(999))),
+        let Some(call) = service.call(invitation).filter(|call| call.ended.is_none()) else { continue };
+        let company = say::company(&call);
+        if call.group && matches!(company, Company::Alone) && !std::mem::replace(&mut alone, true) {
+            // spec: L6
+            screen.line("nobody is in the call; for a minute, whoever missed it can still join");
+        }
+        alone &= matches!(company, Company::Alone);
+        let left = until.saturating_duration_since(Instant::now());
+        screen.standing(match company {
+            Company::With(others) => format!("in the call with {others} · h hang up"),
+            Company::Rings(_) => format!("ringing · {} · h hang up", say::about(left + Duration::from_millis(999))),
+            Company::Alone => "alone in the call · h hang up".to_owned(),
+        });
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::args::{Auto, ListenArgs};
 use super::keys::{Key, Keys};
-use super::say::{self, Screen};
+use super::say::{self, Company, Screen};
+use super::told::Told;
+use super::{BEAT, json as object};
 use anyhow::Result;
 use ringback_client::{
     Action, CallError, CallEvent, CallInvitationService, Clicks, ConnectionState, Denied, DialedBack, Elsewhere,
@@ -61,11 +63,11 @@ pub(super) async fn run(args: ListenArgs) -> Result<()> {
     let mut events = service.events();
     let mut keys = Keys::new(!args.who.json);
     let screen = Screen::new(args.who.json, keys.terminal());
-    let mut listener = Listener { service, shows, auto: args.auto, screen, shown: Vec::new() };
+    let mut listener = Listener { service, shows, auto: args.auto, screen, shown: Vec::new(), told: Told::default() };
     let who = listener.service.user().clone();
     listener.screen.line(&format!("listening for calls to {who} at {}", args.who.server()));
-    let mut second = interval(Duration::from_secs(1));
-    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut beat = interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             event = events.next() => match event {
@@ -77,7 +79,7 @@ pub(super) async fn run(args: ListenArgs) -> Result<()> {
                 Key::Interrupt | Key::Letter('q') => break,
                 Key::Letter(letter) => listener.key(letter),
             },
-            _ = second.tick() => {}
+            _ = beat.tick() => {}
         }
         let standing = listener.standing();
         listener.screen.standing(standing);
@@ -96,6 +98,7 @@ struct Listener {
     screen: Screen,
     /// The missed calls on show, the newest last.
     shown: Vec<Notification>,
+    told: Told,
 }
 
 impl Listener {
@@ -108,9 +111,10 @@ impl Listener {
             return format!("{} rings · {kind} · {left} · a accept · d decline", display_name(&ring.caller));
         }
         if let Some(call) = service.in_call().and_then(|invitation| service.call(invitation)) {
-            return match call.in_call {
-                2.. => format!("in the call: {} people · h hang up", call.in_call),
-                _ => "calling · h hang up".to_owned(),
+            return match say::company(&call) {
+                Company::With(others) => format!("in the call with {others} · h hang up"),
+                Company::Rings(others) => format!("calling {others} · h hang up"),
+                Company::Alone => "alone in the call · h hang up".to_owned(),
             };
         }
         let missed = service.missed();
@@ -118,18 +122,24 @@ impl Listener {
             (ConnectionState::Connected, None) => "waiting for calls · q quit".to_owned(),
             (ConnectionState::Connected, Some(newest)) => {
                 let name = display_name(&newest.caller);
-                format!("{} missed · b call {name} back · q quit", missed.total)
+                let back = match (newest.group, newest.can_join) {
+                    (false, _) => format!("b call {name} back · "),
+                    (true, true) => format!("b join {name}'s call · "),
+                    (true, false) => String::new(),
+                };
+                format!("{} missed · {back}q quit", missed.total)
             }
             (state, _) => format!("{} · q quit", say::words(state)),
         }
     }
 
     fn event(&mut self, event: &CallEvent) {
-        self.screen.object(&say::event(event));
+        self.screen.object(&object::event(event));
         let line = match event {
             CallEvent::IncomingCallReceived { caller, call_type, invitation, .. } => {
                 let invitation = invitation.as_ref().map(|about| about.invitation);
                 self.answer(invitation);
+                self.screen.bell();
                 let group = invitation.and_then(|id| self.service.call(id)).is_some_and(|call| call.group);
                 // Who watches is told the keys in the last line.
                 let asks = self.auto.is_none() && !self.screen.live();
@@ -143,19 +153,12 @@ impl Listener {
             CallEvent::IncomingMissedCallDialBackFailed { reason, caller, .. } => {
                 format!("can't call {} back: {}", display_name(caller), reason.as_str().replace('_', " "))
             }
-            CallEvent::OutgoingCallSent { callees, .. } => format!("calling {}", say::names(callees)),
-            CallEvent::OutgoingCallAccepted { callee, .. } => format!("{} answered", display_name(callee)),
-            CallEvent::OutgoingCallDeclined { callee, .. } => format!("{} declined", display_name(callee)),
-            CallEvent::OutgoingCallRejectedCauseBusy { callee, .. } => format!("{} is busy", display_name(callee)),
-            CallEvent::OutgoingCallTimeout { callees, .. } => format!("{} didn't answer", say::names(callees)),
-            CallEvent::CallEnded { reason, .. } => format!("the call is over: {}", say::words(reason)),
             CallEvent::ConnectionStateChanged { state } => match state {
                 ConnectionState::Connecting => return,
                 ConnectionState::Connected => "connected".to_owned(),
                 state => say::words(state),
             },
-            CallEvent::Error { message, .. } => message.clone(),
-            _ => return,
+            _ => return self.told.lines(event).iter().for_each(|line| self.screen.line(line)),
         };
         self.screen.line(&line);
     }
@@ -168,11 +171,18 @@ impl Listener {
                     Some(Action::Join) => " · b joins",
                     None => "",
                 };
-                self.screen.line(&format!("missed: {}{keys}", shown.body));
+                // One that only lost its button was told already.
+                let told = |other: &Notification| other.missed_call == shown.missed_call && other.count == shown.count;
+                if !self.shown.iter().any(|other| other.tag == shown.tag && told(other)) {
+                    self.screen.line(&format!("missed: {}{keys}", shown.body));
+                }
                 self.screen.object(&json!({
                     "event": "notification", "tag": shown.tag, "title": shown.title, "body": shown.body,
                     "count": shown.count, "sound": shown.sound,
                 }));
+                if shown.sound {
+                    self.screen.bell();
+                }
                 self.shown.retain(|other| other.tag != shown.tag);
                 self.shown.push(*shown);
             }
@@ -182,7 +192,7 @@ impl Listener {
             }
             Note::Done => {}
             Note::Refused(error) => {
-                self.screen.line(&error.to_string());
+                self.screen.line(&error.message);
                 self.screen
                     .object(&json!({ "event": "refused", "code": error.code.as_str(), "message": error.message }));
             }

@@ -3,10 +3,12 @@
 mod args;
 mod ask;
 mod call;
+mod json;
 mod keys;
 mod listen;
 mod say;
 mod token;
+mod told;
 
 pub(crate) use args::ClientCommand;
 use args::WhoArgs;
@@ -18,6 +20,8 @@ use std::time::Duration;
 
 /// How long to wait for the server before a command gives up; `listen` and `call` have their own patience.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the line of how things stand is looked at; what counts down in it is in seconds.
+const BEAT: Duration = Duration::from_millis(250);
 /// Terminals of one user that may listen at a time, each a device of its own.
 const TERMINALS: u32 = 8;
 /// Where a server is that nobody names.

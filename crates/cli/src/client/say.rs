@@ -1,9 +1,7 @@
-//! What is said in the terminal: lines for people over a line of how things stand, or JSON for scripts.
+//! What is said in the terminal: lines for people over a line of how things stand, or objects for scripts.
 
-use ringback_client::{
-    CallEvent, CallType, CallUser, HistoryEntry, Invitation, MissedCall, MissedCallRef, Outcome, display_name,
-};
-use serde_json::{Value, json};
+use ringback_client::{Call, CallType, CallUser, Outcome, TurnState, display_name};
+use serde_json::Value;
 use std::fmt::{Debug, Write as _};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -40,6 +38,13 @@ impl Screen {
     pub(super) fn object(&mut self, object: &Value) {
         if self.json {
             self.put(&object.to_string());
+        }
+    }
+
+    /// Rings the terminal's bell, where somebody watches.
+    pub(super) fn bell(&self) {
+        if self.live {
+            self.write("\x07");
         }
     }
 
@@ -104,6 +109,42 @@ pub(super) fn names(users: &[CallUser]) -> String {
     users.iter().map(display_name).collect::<Vec<_>>().join(", ")
 }
 
+/// Names in a line, those past the third as a number; `more` are not among them.
+fn few(people: &[&CallUser], more: usize) -> String {
+    const NAMED: usize = 3;
+    let mut line = people.iter().take(NAMED).map(|person| display_name(person)).collect::<Vec<_>>().join(", ");
+    let rest = people.len().saturating_sub(NAMED) + more;
+    if rest > 0 {
+        line += &format!(" and {rest} more");
+    }
+    line
+}
+
+/// With whom one is in the call; else whom it rings; else nobody.
+pub(super) enum Company {
+    With(String),
+    Rings(String),
+    Alone,
+}
+
+/// How a call that one is in stands.
+pub(super) fn company(call: &Call) -> Company {
+    let who = |states: &[TurnState]| -> Vec<&CallUser> {
+        let now =
+            |turns: &[ringback_core::call::OtherTurn]| turns.last().is_some_and(|turn| states.contains(&turn.state));
+        call.others.iter().filter(|other| now(&other.turns)).map(|other| &other.person).collect()
+    };
+    let (here, rung) = (who(&[TurnState::Accepted]), who(&[TurnState::Inviting, TurnState::Ringing]));
+    if call.in_call > 1 {
+        let others = call.in_call as usize - 1;
+        Company::With(few(&here, others.saturating_sub(here.len())))
+    } else if rung.is_empty() {
+        Company::Alone
+    } else {
+        Company::Rings(few(&rung, 0))
+    }
+}
+
 /// How long ago, or how long still: `42 s`, `5 min`, `3 h`, `2 days`.
 pub(super) fn about(span: Duration) -> String {
     let rounded = |unit: u64| (span.as_secs() + unit / 2) / unit;
@@ -115,27 +156,6 @@ pub(super) fn about(span: Duration) -> String {
     }
 }
 
-fn user(user: &CallUser) -> Value {
-    json!({ "id": user.id.as_str(), "name": &*user.name })
-}
-
-fn users(list: &[CallUser]) -> Value {
-    list.iter().map(user).collect()
-}
-
-pub(super) fn missed(call: &MissedCall) -> Value {
-    let MissedCall { id, call_id, caller, call_type, group, reason, at, missed_at, can_join, .. } = call;
-    json!({
-        "invitation_id": id.invitation.to_string(), "turn": id.turn, "call_id": call_id.as_str(), "caller": user(caller),
-        "call_type": word(call_type), "group": group, "reason": word(reason), "at": at.0, "missed_at": missed_at.0,
-        "can_join": can_join,
-    })
-}
-
-fn missed_ref(call: &MissedCallRef) -> Value {
-    json!({ "invitation_id": call.id.invitation.to_string(), "turn": call.id.turn, "group": call.group })
-}
-
 /// How a past call came out, and why.
 pub(super) fn outcome(outcome: Outcome) -> (&'static str, Option<String>) {
     match outcome {
@@ -143,117 +163,6 @@ pub(super) fn outcome(outcome: Outcome) -> (&'static str, Option<String>) {
         Outcome::Declined => ("declined", None),
         Outcome::Missed(reason) => ("missed", Some(word(reason))),
         Outcome::Unanswered(reason) => ("unanswered", Some(word(reason))),
-    }
-}
-
-pub(super) fn history(entry: &HistoryEntry) -> Value {
-    let (outcome, reason) = outcome(entry.outcome);
-    json!({
-        "invitation_id": entry.id.invitation.to_string(), "turn": entry.id.turn, "call_id": entry.call_id.as_str(),
-        "call_type": word(entry.call_type), "group": entry.group, "direction": word(entry.direction),
-        "with": users(&entry.with), "with_count": entry.with_count, "at": entry.at.0, "ended_at": entry.ended_at.0,
-        "outcome": outcome, "reason": reason,
-    })
-}
-
-/// An event as an object: its name, and its parameters.
-pub(super) fn event(event: &CallEvent) -> Value {
-    let with = |name: &str, mut fields: Value, about: &Option<Invitation>| {
-        fields["event"] = name.into();
-        if let Some(about) = about {
-            fields["invitation_id"] = about.invitation.to_string().into();
-            fields["turn"] = about.turn.into();
-        }
-        fields
-    };
-    use CallEvent as E;
-    match event {
-        E::IncomingCallTimeout { call_id, caller, invitation } => {
-            with("incoming_call_timeout", json!({ "call_id": call_id.as_str(), "caller": user(caller) }), invitation)
-        }
-        E::IncomingMissedCallClicked { call_id, caller, call_type, callees, custom_data, missed_call, invitation } => {
-            with(
-                "incoming_missed_call_clicked",
-                json!({
-                    "call_id": call_id.as_str(), "caller": user(caller), "call_type": word(call_type),
-                    "callees": users(callees), "custom_data": &**custom_data, "missed_call": missed_ref(missed_call),
-                }),
-                invitation,
-            )
-        }
-        E::IncomingMissedCallDialBackFailed { reason, call_id, caller, invitation } => with(
-            "incoming_missed_call_dial_back_failed",
-            json!({ "reason": reason.as_str(), "call_id": call_id.as_str(), "caller": user(caller) }),
-            invitation,
-        ),
-        E::IncomingCallReceived { call_id, caller, call_type, callees, custom_data, invitation } => with(
-            "incoming_call_received",
-            json!({
-                "call_id": call_id.as_str(), "caller": user(caller), "call_type": word(call_type),
-                "callees": users(callees), "custom_data": &**custom_data,
-            }),
-            invitation,
-        ),
-        E::IncomingCallCanceled { call_id, caller, custom_data, invitation } => with(
-            "incoming_call_canceled",
-            json!({ "call_id": call_id.as_str(), "caller": user(caller), "custom_data": &**custom_data }),
-            invitation,
-        ),
-        E::IncomingCallAnsweredElsewhere { call_id, how, invitation } => with(
-            "incoming_call_answered_elsewhere",
-            json!({ "call_id": call_id.as_str(), "how": word(how) }),
-            invitation,
-        ),
-        E::OutgoingCallSent { call_id, callees, call_type, refused, invitation, .. } => {
-            let refused: Value =
-                refused.iter().map(|(user, code)| json!({ "user": user.as_str(), "code": code.as_str() })).collect();
-            let fields = json!({
-                "call_id": call_id.as_str(), "call_type": word(call_type), "callees": users(callees),
-                "refused": refused,
-            });
-            with("outgoing_call_sent", fields, invitation)
-        }
-        E::OutgoingCallAccepted { call_id, callee, invitation, .. } => {
-            with("outgoing_call_accepted", json!({ "call_id": call_id.as_str(), "callee": user(callee) }), invitation)
-        }
-        E::OutgoingCallDeclined { call_id, callee, invitation, .. } => {
-            with("outgoing_call_declined", json!({ "call_id": call_id.as_str(), "callee": user(callee) }), invitation)
-        }
-        E::OutgoingCallRejectedCauseBusy { call_id, callee, invitation, .. } => with(
-            "outgoing_call_rejected_cause_busy",
-            json!({ "call_id": call_id.as_str(), "callee": user(callee) }),
-            invitation,
-        ),
-        E::OutgoingCallTimeout { call_id, callees, is_video_call, invitation } => with(
-            "outgoing_call_timeout",
-            json!({ "call_id": call_id.as_str(), "callees": users(callees), "is_video_call": is_video_call }),
-            invitation,
-        ),
-        E::InvitationUserStateChanged { call_id, users, invitation } => {
-            let users: Value = users
-                .iter()
-                .map(|(one, state)| json!({ "id": one.id.as_str(), "name": &*one.name, "state": word(state) }))
-                .collect();
-            let fields = json!({ "call_id": call_id.as_str(), "users": users });
-            with("invitation_user_state_changed", fields, invitation)
-        }
-        E::CallEnded { call_id, reason, invitation } => {
-            with("call_ended", json!({ "call_id": call_id.as_str(), "reason": word(reason) }), invitation)
-        }
-        E::MissedCallsChanged { missed_calls, count } => {
-            let calls: Value = missed_calls.iter().map(missed).collect();
-            with("missed_calls_changed", json!({ "missed_calls": calls, "count": count }), &None)
-        }
-        E::ConnectionStateChanged { state } => with("connection_state_changed", json!({ "state": word(state) }), &None),
-        E::TokenWillExpire { remaining } => {
-            with("token_will_expire", json!({ "remaining_ms": remaining.as_millis() as u64 }), &None)
-        }
-        E::Signal(signal) => {
-            let fields = json!({ "from": signal.from.as_str(), "device": signal.device.as_str() });
-            with("signal", fields, &None)
-        }
-        E::Error { code, message } => with("error", json!({ "code": code, "message": message }), &None),
-        other => with(&word(other), json!({}), &None),
     }
 }
 
