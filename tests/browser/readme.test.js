@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
 import { Program } from "./harness/program.js";
-import { App, Front, HOST, nodeToken, pythonToken, quoted, shellLines } from "./harness/readme.js";
+import { App, Front, HOST, links, nodeToken, pythonToken, quoted, shellLines } from "./harness/readme.js";
 import { story } from "./harness/stage.js";
 
 const run = promisify(execFile);
@@ -76,6 +76,12 @@ for (const which of /** @type {const} */ (["caddy", "nginx"])) {
     await alice.shows("li", "Bob Ö. calls");
   });
 }
+
+test("each link of the README leads to a file", async () => {
+  const files = links();
+  assert.ok(files.length > 5);
+  for (const file of files) await access(new URL(`../../${file}`, import.meta.url));
+});
 
 test("each command line of the README is one that the programs know", async () => {
   const lines = shellLines();

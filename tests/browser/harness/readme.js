@@ -32,6 +32,11 @@ export function shellLines() {
   return [...README.matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, block]) => block.trim().split("\n"));
 }
 
+/** Every file of ours that it links to. */
+export function links() {
+  return [...README.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map(([, file]) => file);
+}
+
 /** What stands between backticks in its prose and begins so. @param {string} start */
 export function quoted(start) {
   return [...README.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code).filter((code) => code.startsWith(start));
