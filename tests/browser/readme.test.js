@@ -32,7 +32,7 @@ async function visitors(stage, which) {
   const front = stage.keep(await Front.start(which, stage.place("front"), { ringback, app: app.address }));
   const alice = await front.visitor(stage, "alice");
   const bob = await front.visitor(stage, "bob");
-  return { alice, bob, app };
+  return { alice, bob, app, front, folder };
 }
 
 /** @param {import("./harness/person.js").Person} person @param {string} name */
@@ -43,7 +43,7 @@ function press(person, name) {
 for (const which of /** @type {const} */ (["caddy", "nginx"])) {
   // spec: M1, M5, D1, D4
   story(`a page of one's own behind ${which}: rings, declines, misses, calls back, answers`, async (stage) => {
-    const { alice, bob, app } = await visitors(stage, which);
+    const { alice, bob, app, front, folder } = await visitors(stage, which);
     assert.ok(app.asked.every((headers) => headers["x-forwarded-proto"] === "https" && headers.host?.startsWith(HOST)));
     const desktop = /** @type {import("./harness/desktop.js").Desktop} */ (bob.desktop);
     await alice.page.getByLabel("Whom to call").fill("bob");
@@ -74,6 +74,15 @@ for (const which of /** @type {const} */ (["caddy", "nginx"])) {
     await press(alice, "Hang up");
     await press(bob, "Call back");
     await alice.shows("li", "Bob Ö. calls");
+    await press(alice, "Accept");
+    await bob.shows("#state", /^in a call$/);
+
+    // A terminal comes in by the same door; Caddy knows nobody by number.
+    if (which === "caddy") return;
+    const env = { ...process.env, SSL_CERT_FILE: front.certificate, RINGBACK_TOKEN: await nodeToken(folder, "carol", "Carol") };
+    const carol = stage.keep(new Program(RINGBACK, ["call", "bob", "--server", front.here, "--timeout", "2"], { env }));
+    await carol.line(/Bob Ö\. is busy/);
+    await bob.shows("li", "You missed Carol");
   });
 }
 

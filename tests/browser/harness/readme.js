@@ -130,20 +130,24 @@ export class Front {
   static async start(which, folder, { ringback, app }) {
     await mkdir(folder, { recursive: true });
     const [port, key, certificate] = [await freePort(), join(folder, "tls.key"), join(folder, "tls.pem")];
-    const subject = ["-subj", `/CN=${HOST}`, "-addext", `subjectAltName=DNS:${HOST}`];
+    const names = `subjectAltName=DNS:${HOST},IP:127.0.0.1`;
+    const subject = ["-subj", `/CN=${HOST}`, "-addext", names, "-addext", "basicConstraints=critical,CA:FALSE"];
     const how = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
     await run("openssl", [...how, ...subject, "-keyout", key, "-out", certificate]);
     const spki = `openssl x509 -in ${certificate} -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`;
     const { stdout: pin } = await run("sh", ["-c", spki]);
     const places = { folder, port, key, certificate, ringback, app };
     const program = await (which === "caddy" ? caddy(places) : nginx(places));
-    return new Front(program, `https://${HOST}:${port}`, pin.trim());
+    return new Front(program, port, certificate, pin.trim());
   }
 
-  /** @param {Program} program @param {string} origin @param {string} pin of its key: the only one that is believed */
-  constructor(program, origin, pin) {
+  /** @param {Program} program @param {number} port @param {string} certificate @param {string} pin of its key: the only one that is believed */
+  constructor(program, port, certificate, pin) {
     this.program = program;
-    this.origin = origin;
+    this.origin = `https://${HOST}:${port}`;
+    /** The same by number, for programs that ask no browser for names. */
+    this.here = `https://127.0.0.1:${port}`;
+    this.certificate = certificate;
     this.pin = pin;
   }
 
