@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 
 import { Program } from "./harness/program.js";
-import { App, Front, HOST, links, nodeToken, pythonToken, quoted, shellLines } from "./harness/readme.js";
+import { App, Front, HOST, links, quoted, shellLines, signers } from "./harness/readme.js";
 import { story } from "./harness/stage.js";
 
 const run = promisify(execFile);
@@ -27,12 +27,13 @@ async function visitors(stage, which) {
   const server = stage.keep(new Program(RINGBACK, ["serve", ...how]));
   const [, ringback] = await server.line(/listens on (127\.0\.0\.1:\d+)\./);
   // One is vouched for by Node, the other by Python.
+  const sign = await signers(folder);
   const app = stage.keep(await App.start((user) =>
-    user === "alice" ? nodeToken(folder, user, "Alice Ä.") : pythonToken(folder, user, "Bob Ö.")));
+    user === "alice" ? sign.node(user, "Alice Ä.") : sign.python(user, "Bob Ö.")));
   const front = stage.keep(await Front.start(which, stage.place("front"), { ringback, app: app.address }));
   const alice = await front.visitor(stage, "alice");
   const bob = await front.visitor(stage, "bob");
-  return { alice, bob, app, front, folder };
+  return { alice, bob, app, front, sign };
 }
 
 /** @param {import("./harness/person.js").Person} person @param {string} name */
@@ -43,7 +44,7 @@ function press(person, name) {
 for (const which of /** @type {const} */ (["caddy", "nginx"])) {
   // spec: M1, M5, D1, D4
   story(`a page of one's own behind ${which}: rings, declines, misses, calls back, answers`, async (stage) => {
-    const { alice, bob, app, front, folder } = await visitors(stage, which);
+    const { alice, bob, app, front, sign } = await visitors(stage, which);
     assert.ok(app.asked.every((headers) => headers["x-forwarded-proto"] === "https" && headers.host?.startsWith(HOST)));
     const desktop = /** @type {import("./harness/desktop.js").Desktop} */ (bob.desktop);
     await alice.page.getByLabel("Whom to call").fill("bob");
@@ -79,7 +80,7 @@ for (const which of /** @type {const} */ (["caddy", "nginx"])) {
 
     // A terminal comes in by the same door; Caddy knows nobody by number.
     if (which === "caddy") return;
-    const env = { ...process.env, SSL_CERT_FILE: front.certificate, RINGBACK_TOKEN: await nodeToken(folder, "carol", "Carol") };
+    const env = { ...process.env, SSL_CERT_FILE: front.certificate, RINGBACK_TOKEN: await sign.node("carol", "Carol") };
     const carol = stage.keep(new Program(RINGBACK, ["call", "bob", "--server", front.here, "--timeout", "2"], { env }));
     await carol.line(/Bob Ö\. is busy/);
     await bob.shows("li", "You missed Carol");

@@ -55,17 +55,19 @@ function put(text, changes) {
   return text;
 }
 
-/** A token by the README's JavaScript. @param {string} folder where the secret is @param {string[]} who id and name */
-export async function nodeToken(folder, ...who) {
+/**
+ * Who signs tokens by the README's JavaScript and by its Python.
+ * @param {string} folder where the secret is
+ */
+export async function signers(folder) {
   await writeFile(join(folder, "token.mjs"), snippet("js"));
-  return asked(folder, "node", "--input-type=module", "-e", `
-    import { token } from "./token.mjs"; console.log(token(...process.argv.slice(1)));`, ...who);
-}
-
-/** A token by the README's Python. @param {string} folder where the secret is @param {string[]} who id and name */
-export async function pythonToken(folder, ...who) {
   await writeFile(join(folder, "tokens.py"), snippet("python"));
-  return asked(folder, "python3", "-c", "import sys, tokens; print(tokens.token(*sys.argv[1:]))", ...who);
+  const js = 'import { token } from "./token.mjs"; console.log(token(...process.argv.slice(1)));';
+  const python = "import sys, tokens; print(tokens.token(*sys.argv[1:]))";
+  return {
+    node: (/** @type {string[]} */ ...who) => asked(folder, "node", "--input-type=module", "-e", js, ...who),
+    python: (/** @type {string[]} */ ...who) => asked(folder, "python3", "-B", "-c", python, ...who),
+  };
 }
 
 /** What a program prints. @param {string} cwd @param {string} program @param {string[]} args */
@@ -99,13 +101,16 @@ export class App {
     this.server = createServer(async (request, response) => {
       this.asked.push(request.headers);
       const user = /user=(\w+)/.exec(request.headers.cookie ?? "")?.[1] ?? "";
-      const answers = /** @type {Record<string, [string, string]>} */ ({
-        "/": ["text/html", snippet("html")],
-        "/sw.js": ["text/javascript", worker],
-        "/me": ["application/json", JSON.stringify({ user, token: user && await token(user) })],
+      const answers = /** @type {Record<string, () => Promise<[string, string]>>} */ ({
+        "/": async () => ["text/html", snippet("html")],
+        "/sw.js": async () => ["text/javascript", worker],
+        "/me": async () => ["application/json", JSON.stringify({ user, token: await token(user) })],
       });
-      const [type, body] = answers[request.url ?? ""] ?? ["text/plain", ""];
-      response.writeHead(body ? 200 : 404, { "content-type": type }).end(body);
+      const answer = answers[request.url ?? ""] ?? (() => Promise.reject(new Error("there is nothing here")));
+      await answer().then(
+        ([type, body]) => response.writeHead(200, { "content-type": type }).end(body),
+        (error) => response.writeHead(404, { "content-type": "text/plain" }).end(String(error)),
+      );
     });
   }
 
