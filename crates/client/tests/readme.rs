@@ -64,7 +64,7 @@ async fn the_example_answers_and_calls_back() {
 
     // Missed before it runs; called back once it does.
     alice.send(SendOptions::to(["bob"])).await.unwrap();
-    alice.cancel(None).await.unwrap();
+    alice.end(None).await.unwrap();
     let (_bob, mut bob) = answers(&server, "bob");
     says(&mut bob, "Alice was missed: Ok(Called").await;
     told(&mut events, "the call back", |event| matches!(event, CallEvent::IncomingCallReceived { .. })).await;
