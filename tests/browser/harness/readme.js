@@ -215,11 +215,12 @@ async function nginx({ folder, port, key, certificate, ringback, app }) {
   const places = kinds.map((kind) => `${kind}_temp_path ${join(folder, kind)};`).join("\n");
   // Its workers read this folder, which is the test's own user's.
   const user = process.getuid?.() === 0 ? "user root;" : "";
-  await writeFile(file, `daemon off;\n${user}\npid ${join(folder, "pid")};\nerror_log stderr notice;\nevents {}\n` +
+  // One process, so that nothing is left of it when it is killed.
+  await writeFile(file, `daemon off;\nmaster_process off;\n${user}\npid ${join(folder, "pid")};\nerror_log stderr notice;\nevents {}\n` +
     `http {\naccess_log off;\n${places}\n${server}}\n`);
   // Debian has it where root's PATH alone looks.
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
   const program = new Program("nginx", ["-p", folder, "-e", "stderr", "-c", file], { env });
-  await program.line(/start worker process /);
+  await program.line(/using the ".+" event method/);
   return program;
 }
