@@ -47,6 +47,9 @@ for (const which of /** @type {const} */ (["caddy", "nginx"])) {
     const { alice, bob, app, front, sign } = await visitors(stage, which);
     assert.ok(app.asked.every((headers) => headers["x-forwarded-proto"] === "https" && headers.host?.startsWith(HOST)));
     const desktop = /** @type {import("./harness/desktop.js").Desktop} */ (bob.desktop);
+    const [media] = quoted("import { CallMedia }");
+    await bob.page.addScriptTag({ type: "module", content: `${media}; document.body.dataset.media = typeof CallMedia;` });
+    await bob.shows("body[data-media=function]");
     await alice.page.getByLabel("Whom to call").fill("bob");
     await press(alice, "Call");
     await bob.shows("li", "Alice Ä. calls");
