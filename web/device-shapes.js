@@ -108,7 +108,7 @@
  * @property {OwnTurn[]} own
  * @property {Other[]} others
  * @property {number} others_count
- * @property {number} own_changed
+ * @property {number} [entered]
  * @property {string|null} [ended]
  */
 

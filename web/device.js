@@ -203,7 +203,7 @@ export class DeviceSession {
     s.bye = null;
     s.link = { synced: false, heard: s.now, pinged: false, dead: false, ping: PING };
     const takenUp = s.keep.here.filter((id) => !this.held(id)).map((id) => ({ id, view: null })); // may be over by now
-    const holds = [...s.calls.filter((h) => !h.view?.ended), ...takenUp].map((h) => ({ invitation_id: h.id, revision: h.view?.revision ?? 0 }));
+    const holds = [...takenUp, ...s.calls.filter((h) => !h.view?.ended)].slice(0, HELD).map((h) => ({ invitation_id: h.id, revision: h.view?.revision ?? 0 }));
     const claim = this.claim();
     this.out.push({ type: "hello", holds, ...(claim && { claim }) });
   }

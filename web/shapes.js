@@ -172,7 +172,7 @@ export function signal({ invitation_id, from, device, data }) {
 export function call(view, { user, inCall, ring }) {
   const known = new Map(view.others.map((/** @type {any} */ other) => [other.id, { id: other.id, name: other.name }]));
   const last = view.own.at(-1);
-  const self = last && { user: { id: user, name: "" }, self: true, state: last.state, turn: last.no, inviter: last.inviter, entered: view.own_changed };
+  const self = last && { user: { id: user, name: "" }, self: true, state: last.state, turn: last.no, inviter: last.inviter, entered: view.entered ?? 0 };
   const inviter = ring && view.own.find((/** @type {any} */ turn) => turn.no === ring.turn)?.inviter;
   return {
     invitationID: view.invitation_id,

@@ -19,6 +19,8 @@ pub use ringback_protocol::IceServer;
 
 /// Requests that may wait for their answer.
 const WAITING: usize = 64;
+/// How long one may wait: a server that answers at all does so at once.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What another participant's media says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +129,7 @@ impl CallInvitationService {
             CallError::from(Refusal { retry_after, ..Refusal::new(Code::Unavailable, message) })
         };
         self.commands().send(Command::Pass(Box::new(Passing { ask, answer }))).await.map_err(|_| away())?;
-        answered.await.map_err(|_| away())?.map_err(Into::into)
+        let answered = tokio::time::timeout(PATIENCE, answered).await.map_err(|_| away())?;
+        answered.map_err(|_| away())?.map_err(Into::into)
     }
 }

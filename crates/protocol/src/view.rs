@@ -47,7 +47,8 @@ pub(crate) struct CallWire {
     others: Vec<OtherWire>,
     others_count: u32,
     in_call: u32,
-    own_changed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entered: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<Named<EndReason>>,
     can_join: bool,
@@ -101,7 +102,7 @@ impl CallWire {
             others: view.others.iter().map(OtherWire::new).collect(),
             others_count: view.others_count,
             in_call: view.in_call,
-            own_changed: view.own_changed,
+            entered: view.entered,
             ended: view.ended.map(Named),
             can_join: view.can_join,
         }
@@ -122,7 +123,7 @@ impl CallWire {
             others: self.others.into_iter().map(OtherWire::into_other).collect(),
             others_count: self.others_count,
             in_call: self.in_call,
-            own_changed: self.own_changed,
+            entered: self.entered,
             ended: self.ended.map(|reason| reason.0),
             can_join: self.can_join,
         }

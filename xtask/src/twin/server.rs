@@ -88,7 +88,7 @@ impl Server {
             others_count: u32::try_from(others.len()).unwrap_or(u32::MAX),
             others,
             in_call: 1,
-            own_changed: 1,
+            entered: None,
             ended: None,
             can_join: false,
         };

@@ -38,9 +38,9 @@ pub struct CallView {
     pub others_count: u32,
     /// How many are in the call now, this user included.
     pub in_call: u32,
-    /// The revision at which this user last changed, as the others' own `changed`: who is in the call, this user among
-    /// them, came in by the order of these.
-    pub own_changed: u64,
+    /// The revision at which this user came in, while in the call: with the others' `changed` it says in which order all
+    /// who are in it did. Not there else, since it would tell of turns that are hidden (L13).
+    pub entered: Option<u64>,
     /// Why it ended.
     pub ended: Option<EndReason>,
     /// Whether this user could join now (L5).
@@ -153,7 +153,7 @@ impl Call {
                 .collect(),
             others_count: u32::try_from(others_count).unwrap_or(u32::MAX),
             in_call: u32::try_from(self.accepted()).unwrap_or(u32::MAX),
-            own_changed: me.changed + me.private,
+            entered: self.engages(&me.person.id).then_some(me.changed + me.private),
             ended: r.ended.map(|(reason, _)| reason),
             can_join: self.may_join(&me.person.id),
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Calls held at a time; beyond it the oldest ended one goes, then the oldest that the device isn't in.
-const HELD: usize = 64;
+pub(super) const HELD: usize = 64;
 
 /// Above 32 participants, this device among them, S10 is merged …
 const CROWD: u32 = 32;

@@ -1,6 +1,6 @@
 //! What the device asks: sent, repeated, claimed, answered, given up (N2, L9, D6).
 
-use super::calls::{Held, Sent};
+use super::calls::{HELD, Held, Sent};
 use super::{
     Answered, Ask, Bye, Connection, DialBack, ENGAGING, Elsewhere, Event, Key, Link, MissedRef, Output, PATIENCE, PING,
     REQUESTS, Request, Session,
@@ -24,7 +24,7 @@ impl Session {
         let holds = holds.map(|held| (held.id, held.view.as_ref().map_or(0, |v| v.revision)));
         // What the process before was in may be over, which only an answer tells.
         let taken_up = self.keep.here.iter().filter(|id| self.held(**id).is_none());
-        let holds = holds.chain(taken_up.map(|id| (*id, 0))).collect();
+        let holds = taken_up.map(|id| (*id, 0)).chain(holds).take(HELD).collect();
         self.out.push(Output::Hello { holds, claim: self.claim() });
     }
 

@@ -2,6 +2,7 @@
 
 use crate::people::{device, user};
 use crate::server::*;
+use ringback_core::call::CallView;
 use ringback_core::id::InvitationId;
 use ringback_core::refusal::Code;
 use ringback_core::step::{Actor, Ask, Output, Reply, Step};
@@ -101,6 +102,28 @@ fn who_was_blocked_is_not_heard_of() {
     });
 }
 
+// spec: R1, L13: nor does the order of coming in tell who has left of a turn that is hidden from them
+#[test]
+fn the_order_of_coming_in_tells_of_no_hidden_turn() {
+    everywhere(|s| {
+        let (a, b, c) = (s.hello("a"), s.hello("b"), s.hello("c"));
+        let id = s.send(&a, &["b", "c"]);
+        s.accept(&b, id);
+        s.accept(&c, id);
+        s.leave(&b, id);
+        s.twice(&b, Ask::Block(user("a")));
+        let seen = |s: &mut Server| match s.ask(&b, Ask::Fetch { invitation: id, offset: 0 }).unwrap() {
+            Reply::Details(details) => CallView { revision: 0, ..details.view },
+            other => panic!("{other:?}"),
+        };
+        let before = seen(s);
+        s.twice(&a, more(id, &["b"]));
+        assert_eq!(seen(s), before);
+        s.wait(61);
+        assert_eq!(seen(s), before);
+    });
+}
+
 // spec: R1, L9: who is away for a moment isn't reached, and nothing waits for them
 #[test]
 fn nothing_waits_for_who_is_away() {
@@ -154,7 +177,7 @@ fn all_see_the_same_order_of_coming_in() {
         for by in &people {
             let view = s.view(by, id).unwrap();
             let mut order: Vec<_> = view.others.iter().map(|o| (o.changed, o.person.id.to_string())).collect();
-            order.push((view.own_changed, by.user.to_string()));
+            order.push((view.entered.unwrap(), by.user.to_string()));
             order.sort();
             let order: Vec<_> = order.into_iter().map(|(_, who)| who).collect();
             assert_eq!(order, ["a", "b", "d", "c"], "as {} sees it", by.user);

@@ -203,6 +203,29 @@ fn secret(key: &'static str, given: Option<&Secret>, file: Option<&Path>) -> Res
     }
 }
 
+/// Whether an address is a TURN server's, or else a STUN server's; none if it is neither (RFC 7064, RFC 7065). A browser
+/// that is given such a one makes no connection at all.
+fn ice_url(url: &str) -> Option<bool> {
+    let (scheme, rest) = url.split_once(':')?;
+    let (place, query) = rest.split_once('?').map_or((rest, None), |(place, query)| (place, Some(query)));
+    let turn = match (scheme, query) {
+        ("stun" | "stuns", None) => false,
+        ("turn" | "turns", None | Some("transport=udp" | "transport=tcp")) => true,
+        _ => return None,
+    };
+    // An address of IPv6 stands in brackets, so that its colons are none before a port.
+    let (host, port) = match place.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']')?;
+            host.parse::<std::net::Ipv6Addr>().ok()?;
+            (host, port.strip_prefix(':').or_else(|| port.is_empty().then_some("1"))?)
+        }
+        None => place.split_once(':').unwrap_or((place, "1")),
+    };
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | ':');
+    (!host.is_empty() && host.chars().all(plain) && port.parse::<u16>().is_ok_and(|port| port > 0)).then_some(turn)
+}
+
 fn ice(settings: &Settings) -> Result<Ice, ConfigError> {
     const KEY: &str = "ice_servers";
     let wrong = |message| Err(ConfigError::Value { key: KEY, message });
@@ -212,10 +235,10 @@ fn ice(settings: &Settings) -> Result<Ice, ConfigError> {
     }
     let (mut stun, mut turn) = (Vec::new(), Vec::new());
     for url in urls {
-        match url.split_once(':') {
-            Some(("stun" | "stuns", host)) if !host.is_empty() => stun.push(url),
-            Some(("turn" | "turns", host)) if !host.is_empty() => turn.push(url),
-            _ => return wrong(format!("has '{url}', and each must be like stun:HOST or turn:HOST:PORT?transport=udp")),
+        match ice_url(&url) {
+            Some(false) => stun.push(url),
+            Some(true) => turn.push(url),
+            None => return wrong(format!("has '{url}', and each must be like stun:HOST or turn:HOST:PORT?transport=udp")),
         }
     }
     let secret = secret("turn_secret", settings.turn_secret.as_ref(), settings.turn_secret_file.as_deref())?;
@@ -343,6 +366,37 @@ mod tests {
         ] {
             let said = Config::load(Settings::default(), None, environment(&[(name, value)])).unwrap_err().to_string();
             assert!(said.contains(key), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_ice_server_that_a_browser_would_refuse_is_refused() {
+        for (url, turn) in [
+            ("stun:stun.example", false),
+            ("stuns:stun.example:5349", false),
+            ("turn:203.0.113.7:3478?transport=udp", true),
+            ("turns:turn.example?transport=tcp", true),
+            ("turn:[2001:db8::1]:3478", true),
+            ("turn:[2001:db8::1]", true),
+        ] {
+            assert_eq!(ice_url(url), Some(turn), "{url}");
+        }
+        for url in [
+            "stun:x?transport=udp",
+            "turn:x:3478?transport=tls",
+            "turn:x:3478/",
+            "stun://x",
+            "stun:x:99999",
+            "stun:x:0",
+            "turn:2001:db8::1",
+            "turn:[x]",
+            "turn:[::1]3478",
+            "turn:",
+            "stun: x",
+            "https://x",
+            "x",
+        ] {
+            assert_eq!(ice_url(url), None, "{url}");
         }
     }
 

@@ -268,7 +268,7 @@ fn view(id: InvitationId, initiator: &str, own: OwnTurn, others: Vec<Other>) -> 
         others_count: others.len() as u32,
         others,
         in_call: 1,
-        own_changed: 1,
+        entered: None,
         ended: None,
         can_join: false,
     }
