@@ -131,8 +131,6 @@ pub enum CallEvent {
     TokenWillExpire {
         remaining: Duration,
     },
-    /// What another participant's media says (R1).
-    Signal(Signal),
     Error {
         /// `notifications_denied`, `internal`, or one of the codes of spec §10.
         code: &'static str,
@@ -295,7 +293,7 @@ pub trait CallInvitationEvents: Send + Sync + 'static {
     /// The token expires soon (S13); one that a provider made is renewed without the app's doing.
     fn on_token_will_expire(&self, remaining: Duration) {}
 
-    /// What another participant's media says (R1).
+    /// What another participant's media says (R1); also by [`CallInvitationService::signals`](crate::CallInvitationService::signals).
     fn on_signal(&self, signal: &Signal) {}
 
     /// Something failed that no request's answer tells (S13).
@@ -453,7 +451,6 @@ impl CallEvent {
             Self::MissedCallsChanged { missed_calls, count } => app.on_missed_calls_changed(missed_calls, *count),
             Self::ConnectionStateChanged { state } => app.on_connection_state_changed(*state),
             Self::TokenWillExpire { remaining } => app.on_token_will_expire(*remaining),
-            Self::Signal(signal) => app.on_signal(signal),
             Self::Error { code, message } => app.on_error(code, message),
         }
     }

@@ -27,7 +27,7 @@ pub use config::{
 };
 pub use error::{CallError, ConfigError, InitError, KeepError};
 pub use events::{CallEvent, CallInvitationEvents, ConnectionState, DefaultAction, Events};
-pub use media::{IceServer, IceServers, Signal};
+pub use media::{IceServer, IceServers, Signal, Signals};
 pub use notifier::{Clicks, Denied, Notification, Notifier, Ring};
 pub use service::CallInvitationService;
 pub use shapes::{

@@ -13,12 +13,14 @@ use ringback_protocol::{Done, Request, SIGNAL_BYTES};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 pub use ringback_protocol::IceServer;
 
 /// Requests that may wait for their answer.
 const WAITING: usize = 64;
+/// Signals that a [`Signals`] reader may be behind before it loses the oldest, which media has to bear anyhow.
+pub(crate) const SIGNALS: usize = 64;
 /// How long one may wait: a server that answers at all does so at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -39,6 +41,23 @@ impl From<step::Signal> for Signal {
     fn from(signal: step::Signal) -> Self {
         let step::Signal { invitation, from, device, data } = signal;
         Self { invitation, from, device, data }
+    }
+}
+
+/// What the media of the others says, as it comes. It is a stream of its own, so that no peer crowds out an event.
+#[derive(Debug)]
+pub struct Signals(broadcast::Receiver<Signal>);
+
+impl Signals {
+    /// The next signal; none when the service is gone. Nothing is lost by dropping the future.
+    pub async fn next(&mut self) -> Option<Signal> {
+        loop {
+            match self.0.recv().await {
+                Ok(signal) => return Some(signal),
+                Err(broadcast::error::RecvError::Lagged(lost)) => tracing::debug!(lost, "signals were lost"),
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
     }
 }
 
@@ -91,8 +110,8 @@ impl CallInvitationService {
     /// Hands something to the media of another participant of this call, or the one that this device is in: to the
     /// device that they are in it on (only if it is `device`, if that is given), and to nobody else.
     ///
-    /// `data` is a JSON object of at most 32 KiB. It comes as [`CallEvent::Signal`](crate::CallEvent::Signal), at most
-    /// once: a peer that is away for a moment doesn't get it (`unavailable`), and what was taken may still be lost.
+    /// `data` is a JSON object of at most 32 KiB. It comes by [`signals`](Self::signals), at most once: a peer that is away
+    /// for a moment doesn't get it (`unavailable`), and what was taken may still be lost.
     pub async fn signal(
         &self,
         to: &str,
@@ -110,6 +129,11 @@ impl CallInvitationService {
         }
         let ask = Ask::Signal { invitation, to, device: device.cloned(), data: data.into() };
         self.pass(ask).await.map(drop)
+    }
+
+    /// What the media of the others says from here on. Each reader has all of it.
+    pub fn signals(&self) -> Signals {
+        Signals(self.shared().signals.subscribe())
     }
 
     /// Asks for the STUN and TURN servers that the operator has set up, for this call or the one that this device is in.

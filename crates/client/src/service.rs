@@ -5,6 +5,7 @@ use crate::error::{CallError, ConfigError, InitError};
 use crate::events::{ConnectionState, EVENTS, Events};
 use crate::keep::Keep;
 use crate::link::{Address, Link};
+use crate::media::SIGNALS;
 use crate::notifier::Ring;
 use crate::shapes::{
     Accepted, DialedBack, DoNotDisturb, HistoryPage, Init, InviteOptions, MissedCalls, SendOptions, Sent,
@@ -69,6 +70,7 @@ impl CallInvitationService {
             clock,
             standing: Mutex::new(Standing::default()),
             events: broadcast::channel(EVENTS).0,
+            signals: broadcast::channel(SIGNALS).0,
             tokens: init.tokens,
         });
         let task = Task {
@@ -379,6 +381,10 @@ impl CallInvitationService {
                 return Err(gone());
             }
         }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     pub(crate) fn commands(&self) -> &mpsc::Sender<Command> {

@@ -8,7 +8,7 @@ use crate::link::{Address, Failed, Happened, Link, back_off};
 use crate::media::{Passing, Waiting};
 use crate::notifier::{Clicks, Notification, Notifier, Ring};
 use crate::token::TokenSource;
-use crate::{HistoryPage, MissedCallRef, wire};
+use crate::{HistoryPage, MissedCallRef, Signal, wire};
 use ringback_core::device::{Answered, Ask, Bye, Connection, DialBack, Event, Input, Output, Persisted, Session, Show};
 use ringback_core::id::{DeviceId, RequestId, UserId};
 use ringback_core::line::DoNotDisturb;
@@ -121,6 +121,7 @@ pub(crate) struct Shared {
     pub(crate) session: Mutex<Session>,
     pub(crate) standing: Mutex<Standing>,
     pub(crate) events: broadcast::Sender<CallEvent>,
+    pub(crate) signals: broadcast::Sender<Signal>,
     pub(crate) tokens: TokenSource,
 }
 
@@ -276,7 +277,7 @@ impl Task {
         let frame = match frame {
             ServerFrame::Reply { id, answer } if self.passing.answered(&id, &answer) => ServerFrame::Pong,
             ServerFrame::Signal(signal) => {
-                self.tell(CallEvent::Signal(signal.into()));
+                self.signalled(&signal.into());
                 ServerFrame::Pong
             }
             other => other,
@@ -520,8 +521,18 @@ impl Task {
     fn tell(&self, event: CallEvent) {
         // Nobody may be reading.
         let _ = self.shared.events.send(event.clone());
+        self.call(|app| event.call(app, &self.commands));
+    }
+
+    /// Tells the app what a peer's media says.
+    fn signalled(&self, signal: &Signal) {
+        let _ = self.shared.signals.send(signal.clone());
+        self.call(|app| app.on_signal(signal));
+    }
+
+    fn call(&self, callback: impl FnOnce(&dyn CallInvitationEvents)) {
         let Some(app) = &self.app else { return };
-        if catch_unwind(AssertUnwindSafe(|| event.call(app.as_ref(), &self.commands))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| callback(app.as_ref()))).is_err() {
             error!("a callback of the app panicked");
         }
     }

@@ -129,12 +129,6 @@ pub(super) fn event(event: &CallEvent) -> Value {
         E::TokenWillExpire { remaining } => {
             with("token_will_expire", json!({ "remaining_ms": remaining.as_millis() as u64 }), &None)
         }
-        E::Signal(signal) => {
-            // The text is the object that they sent; it was one when it came.
-            let data: Value = serde_json::from_str(&signal.data).unwrap_or_default();
-            let from = json!({ "from": signal.from.as_str(), "device": signal.device.as_str(), "data": data });
-            with("signal", from, &None)
-        }
         E::Error { code, message } => with("error", json!({ "code": code, "message": message }), &None),
         other => with(&word(other), json!({}), &None),
     }
@@ -144,8 +138,7 @@ pub(super) fn event(event: &CallEvent) -> Value {
 mod tests {
     use super::*;
     use ringback_client::{
-        CallType, Code, ConnectionState, DeviceId, Elsewhere, EndReason, InvitationId, MissedId, Signal, TurnState,
-        UserId,
+        CallType, Code, ConnectionState, Elsewhere, EndReason, InvitationId, MissedId, TurnState, UserId,
     };
     use ringback_core::time::Timestamp;
     use std::collections::BTreeSet;
@@ -175,7 +168,6 @@ mod tests {
         let missed_call = MissedCallRef { id: missed_id, call_id: call, caller: person, call_type, group: false };
         let refused = vec![(caller.id.clone(), Code::NotFound)];
         let users = vec![(caller.clone(), TurnState::Left)];
-        let (from, device) = (caller.id.clone(), DeviceId::new("d").unwrap());
         let state = ConnectionState::Connected;
         vec![
             event!(IncomingCallTimeout { call_id, caller, invitation }),
@@ -202,7 +194,6 @@ mod tests {
             event!(MissedCallsChanged { missed_calls: Vec::new(), count: 0 }),
             event!(ConnectionStateChanged { state }),
             event!(TokenWillExpire { remaining: Duration::from_secs(60) }),
-            CallEvent::Signal(Signal { invitation: id, from, device, data: custom_data.clone() }),
             event!(Error { code: "internal", message: "why".to_owned() }),
         ]
     }

@@ -238,7 +238,9 @@ fn ice(settings: &Settings) -> Result<Ice, ConfigError> {
         match ice_url(&url) {
             Some(false) => stun.push(url),
             Some(true) => turn.push(url),
-            None => return wrong(format!("has '{url}', and each must be like stun:HOST or turn:HOST:PORT?transport=udp")),
+            None => {
+                return wrong(format!("has '{url}', and each must be like stun:HOST or turn:HOST:PORT?transport=udp"));
+            }
         }
     }
     let secret = secret("turn_secret", settings.turn_secret.as_ref(), settings.turn_secret_file.as_deref())?;
