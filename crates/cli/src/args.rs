@@ -55,6 +55,10 @@ Examples:
     Token(TokenArgs),
     #[command(flatten)]
     Client(crate::client::ClientCommand),
+    /// Measures this server on this machine
+    #[cfg(target_os = "linux")]
+    #[command(subcommand)]
+    Bench(crate::bench::BenchCommand),
 }
 
 /// Where things are.

@@ -1,6 +1,9 @@
-//! The one binary: `ringback serve` (also with no command), `ringback token`, and a user's device in the terminal.
+//! The one binary: `ringback serve` (also with no command), `ringback token`, a user's device in the terminal,
+//! and `ringback bench`.
 
 mod args;
+#[cfg(target_os = "linux")]
+mod bench;
 mod client;
 mod serve;
 mod token;
@@ -16,6 +19,8 @@ fn main() -> ExitCode {
         Some(Command::Serve(settings)) => serve::run(settings),
         Some(Command::Token(args)) => token::run(args),
         Some(Command::Client(command)) => client::run(command),
+        #[cfg(target_os = "linux")]
+        Some(Command::Bench(command)) => bench::run(command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,8 +16,12 @@ pub(crate) fn run(settings: SettingArgs) -> Result<()> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime")?;
-    runtime.block_on(serve(config))
+    runtime()?.block_on(serve(config))
+}
+
+/// What the server's sockets run on.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime")
 }
 
 /// How long after the first signal another is taken for its echo.

@@ -11,6 +11,7 @@ mod http;
 mod inbox;
 mod metrics;
 mod registry;
+pub mod relay;
 mod shared;
 mod socket;
 #[cfg(feature = "testing")]

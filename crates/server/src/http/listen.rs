@@ -3,10 +3,11 @@
 use super::router;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
+use axum::body::Body;
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::server::conn::http1::{self, UpgradeableConnection};
+use hyper::service::{HttpService, Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
@@ -75,20 +76,33 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let _ = room.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await;
 }
 
-async fn serve(stream: TcpStream, peer: Peer, service: TowerToHyperService<axum::Router>, shared: Arc<Shared>) {
+/// Speaks HTTP on a connection, with the options that each of ours has; a request's head may take `patience` to come.
+pub(crate) fn speak<S>(
+    stream: TcpStream,
+    service: S,
+    patience: Duration,
+) -> UpgradeableConnection<TokioIo<TcpStream>, S>
+where
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     // A frame is written whole: waiting for more would only delay a ring.
     let _ = stream.set_nodelay(true);
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+}
+
+async fn serve(stream: TcpStream, peer: Peer, service: TowerToHyperService<axum::Router>, shared: Arc<Shared>) {
     let named = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
         service.call(request)
     });
     let mut closing = shared.closing();
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(shared.config.handshake)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), named)
-        .with_upgrades();
+    let connection = speak(stream, named, shared.config.handshake);
     tokio::pin!(connection);
     tokio::select! {
         // Who went away, or spoke no HTTP, has nothing more to be told.

@@ -5,7 +5,7 @@ mod dev;
 mod listen;
 
 pub(crate) use dev::{Development, PEOPLE};
-pub(crate) use listen::{Peer, accept};
+pub(crate) use listen::{Peer, accept, speak};
 
 use crate::shared::Shared;
 use crate::socket::{self, Io};
@@ -13,6 +13,7 @@ use assets::Tree;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Response};
@@ -111,9 +112,8 @@ async fn demo(State(shared): State<Arc<Shared>>, Path((name, path)): Path<(Strin
 /// Turns a request into a WebSocket, and its connection into a session's.
 async fn upgrade(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
-    let upgrade = parts.extensions.remove::<OnUpgrade>();
     let peer = parts.extensions.remove::<Peer>();
-    let (Some(upgrade), Ok(response)) = (upgrade, create_response(&hyper::Request::from_parts(parts, ()))) else {
+    let Some((response, upgrade)) = switch(parts) else {
         return (StatusCode::BAD_REQUEST, "This is where WebSockets connect.\n").into_response();
     };
     tokio::spawn(async move {
@@ -127,5 +127,12 @@ async fn upgrade(State(shared): State<Arc<Shared>>, request: Request) -> Respons
             Err(error) => debug!(%error, "a connection went away before it was a WebSocket"),
         }
     });
-    response.map(|()| Body::empty())
+    response
+}
+
+/// The answer to a request for a WebSocket, and its connection to be; none if it is no such request.
+pub(crate) fn switch(mut request: Parts) -> Option<(Response, OnUpgrade)> {
+    let upgrade = request.extensions.remove::<OnUpgrade>()?;
+    let response = create_response(&hyper::Request::from_parts(request, ())).ok()?;
+    Some((response.map(|()| Body::empty()), upgrade))
 }

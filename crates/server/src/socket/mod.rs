@@ -2,7 +2,7 @@
 
 mod io;
 
-pub(crate) use io::Io;
+pub(crate) use io::{Came, Gone, Io};
 
 use crate::clock;
 use crate::driver::unavailable;
@@ -11,7 +11,6 @@ use crate::registry::{Mailbox, Outgoing, Taken};
 use crate::shared::Shared;
 use crate::token::{Bearer, LEEWAY};
 use crate::turn;
-use io::{Came, Gone};
 use ringback_core::id::{RequestId, SessionId};
 use ringback_core::refusal::{Code, Refusal};
 use ringback_core::step::{Actor, Ask, Hello, Reply, Step};
