@@ -90,6 +90,8 @@ pub(crate) struct RelayArgs {
 pub(crate) struct PinnedArgs {
     /// The core, from 0
     pub(crate) core: usize,
+    /// The process that asked
+    pub(crate) parent: u32,
     /// Arguments of this program
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     pub(crate) arguments: Vec<OsString>,

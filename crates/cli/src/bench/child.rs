@@ -1,7 +1,8 @@
 //! The process that is measured: the server, or the relay it is held against.
 
+use super::args::PinnedArgs;
 use super::machine;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use ringback_server::config::Secret;
 use ringback_server::relay::Sizes;
 use std::ffi::OsString;
@@ -52,7 +53,8 @@ impl Child {
         let log = folder.join("log");
         let program = std::env::current_exe().context("this program's own file")?;
         let mut command = Command::new(program);
-        command.args(["bench", "pinned", &core.to_string(), "--"]).args(what);
+        let parent = std::process::id();
+        command.args(["bench", "pinned", &core.to_string(), &parent.to_string(), "--"]).args(what);
         command.env_clear().envs(set.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?).kill_on_drop(true);
         let mut child = command.spawn()?;
@@ -109,11 +111,13 @@ fn last_words(log: &Path) -> String {
 }
 
 /// Becomes this program with other arguments, on one core, ended when the process that started it ends.
-pub(super) fn become_pinned(core: usize, arguments: &[OsString]) -> Result<()> {
-    use std::os::unix::process::CommandExt;
-    machine::stay_on(core)?;
+pub(super) fn become_pinned(args: &PinnedArgs) -> Result<()> {
+    use std::os::unix::process::{CommandExt, parent_id};
+    machine::stay_on(args.core)?;
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    // It may have ended before that held.
+    ensure!(parent_id() == args.parent, "who asked for this is gone");
     let program = std::env::current_exe()?;
     // It comes back only if it failed.
-    Err(std::process::Command::new(program).args(arguments).exec()).context("starting this program again")
+    Err(std::process::Command::new(program).args(&args.arguments).exec()).context("starting this program again")
 }

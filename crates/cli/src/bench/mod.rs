@@ -28,7 +28,7 @@ pub(crate) fn run(command: BenchCommand) -> Result<()> {
         BenchCommand::RingCycle(args) => until_stopped(ring::run(args)),
         BenchCommand::Idle(args) => until_stopped(idle::run(args)),
         BenchCommand::Relay(args) => relay(&args),
-        BenchCommand::Pinned(args) => child::become_pinned(args.core, &args.arguments),
+        BenchCommand::Pinned(args) => child::become_pinned(&args),
     }
 }
 
