@@ -111,18 +111,40 @@ impl InvitationId {
     }
 }
 
+impl InvitationId {
+    /// The UUID in its usual form of 36 characters.
+    pub fn text(self) -> InvitationText {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; 36];
+        let places = (0..36).filter(|at| !matches!(at, 8 | 13 | 18 | 23));
+        for (nibble, at) in places.enumerate() {
+            text[at] = DIGITS[(self.0 >> (124 - 4 * nibble)) as usize & 0xf];
+        }
+        InvitationText(text)
+    }
+}
+
+/// An invitation's id as text: written so often that it goes past the formatter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvitationText([u8; 36]);
+
+impl InvitationText {
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        // Hexadecimal digits and dashes are always a text.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl AsRef<str> for InvitationText {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Display for InvitationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let v = self.0;
-        write!(
-            f,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            v >> 96,
-            (v >> 80) & 0xffff,
-            (v >> 64) & 0xffff,
-            (v >> 48) & 0xffff,
-            v & 0xffff_ffff_ffff
-        )
+        f.write_str(self.text().as_str())
     }
 }
 

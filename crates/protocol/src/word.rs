@@ -66,6 +66,7 @@ words! {
 }
 
 use ringback_core::call::Mode;
+use ringback_core::id::{CallId, DeviceId, InvitationId, RequestId, UserId};
 
 /// A value that stands on the wire as its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,10 +99,22 @@ impl<'de, T: Word> Deserialize<'de> for Named<T> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text<T>(pub(crate) T);
 
-impl<T: Display> Serialize for Text<T> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&self.0)
-    }
+macro_rules! as_text {
+    ($($id:ty: $text:ident;)*) => {$(
+        impl Serialize for Text<$id> {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.0.$text().as_ref())
+            }
+        }
+    )*};
+}
+
+as_text! {
+    CallId: as_str;
+    DeviceId: as_str;
+    InvitationId: text;
+    RequestId: as_str;
+    UserId: as_str;
 }
 
 impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {

@@ -27,6 +27,7 @@ use crate::id::{DeviceId, InvitationId, MissedId, RequestId, UserId};
 use crate::limits::Limits;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One user: their settings and missed calls, and the running calls they have a part in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +59,7 @@ impl Line {
 
     fn remember(&mut self, device: &DeviceId, request: &RequestId, made: Made, limits: &Limits) {
         let requests = &mut self.record.requests;
-        requests.push(Remembered { device: device.clone(), request: request.clone(), made });
+        requests.push(Arc::new(Remembered { device: device.clone(), request: request.clone(), made }));
         let over = requests.len().saturating_sub(limits.requests_kept);
         requests.drain(..over);
     }

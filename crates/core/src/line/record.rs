@@ -146,7 +146,7 @@ pub struct LineRecord {
     /// Do-not-disturb, if ever set.
     pub do_not_disturb: Option<DoNotDisturb>,
     /// The last requests and what they made, oldest first.
-    pub requests: Vec<Remembered>,
+    pub requests: Vec<Arc<Remembered>>,
     /// Counts the changes of the missed calls and settings, from 0.
     pub revision: u64,
 }

@@ -153,6 +153,9 @@ impl<'a> Session<'a> {
     async fn run(&mut self, io: &mut Io) -> Option<Bye> {
         let mailbox = self.mailbox.clone();
         let opening = self.heard + OPENING;
+        // One timer for all, moved only when it has run: what is said moves every deadline, and most say something.
+        let timer = sleep_until(opening.into());
+        tokio::pin!(timer);
         loop {
             let taken = mailbox.take();
             if !taken.waiting.is_empty() {
@@ -168,6 +171,9 @@ impl<'a> Session<'a> {
             }
             let dead = self.heard + self.shared.config.ping.mul_f32(2.5);
             let wake = if self.opened { self.ping_at.min(dead) } else { opening };
+            if timer.deadline() > wake.into() {
+                timer.as_mut().reset(wake.into());
+            }
             tokio::select! {
                 // In this order: who has said something that waits to be read isn't dead.
                 biased;
@@ -180,8 +186,12 @@ impl<'a> Session<'a> {
                     }
                 }
                 () = mailbox.rung() => {}
-                () = sleep_until(wake.into()) => {
+                () = timer.as_mut() => {
                     let now = clock::instant();
+                    if now < wake {
+                        timer.as_mut().reset(wake.into());
+                        continue;
+                    }
                     if !self.opened {
                         return Some(unavailable("The server is busy: come back in a moment.").into());
                     }
@@ -230,6 +240,8 @@ impl<'a> Session<'a> {
         // A reader that takes nothing is dead by the same measure as one that says nothing.
         let stalled = self.shared.config.ping.mul_f32(2.5);
         tokio::select! {
+            // In this order: most writes are out at once, and then nothing else is asked.
+            biased;
             written = timeout(stalled, io.write(frames)) => match written {
                 Ok(written) => written.map_err(|Gone| None),
                 Err(_) => Err(None),

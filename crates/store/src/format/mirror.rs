@@ -109,6 +109,21 @@ impl<M: Mirror> Mirror for Vec<M> {
     }
 }
 
+/// What the core shares between copies of a record.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Shared<M>(M);
+
+impl<M: Mirror> Mirror for Shared<M> {
+    type Core = Arc<M::Core>;
+    fn of(core: &Self::Core) -> Self {
+        Self(M::of(core))
+    }
+    fn into_core(self) -> Self::Core {
+        Arc::new(self.0.into_core())
+    }
+}
+
 impl<M: Mirror<Core: Ord> + Ord> Mirror for BTreeSet<M> {
     type Core = BTreeSet<M::Core>;
     fn of(core: &Self::Core) -> Self {
@@ -182,7 +197,7 @@ ids_as_str!(CallId, DeviceId, RequestId, UserId);
 
 impl Serialize for Id<InvitationId> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&self.0)
+        to.serialize_str(self.0.text().as_str())
     }
 }
 

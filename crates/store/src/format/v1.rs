@@ -1,6 +1,6 @@
 //! Format 1. Released: changed by added fields with a default alone.
 
-use super::mirror::{Id, Mirror, Moment, names, structs, usual};
+use super::mirror::{Id, Mirror, Moment, Shared, names, structs, usual};
 use ringback_core::id::{CallId, DeviceId, InvitationId, RequestId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,7 +139,7 @@ structs! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         do_not_disturb: Option<DoNotDisturb>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        requests: Vec<Remembered>,
+        requests: Vec<Shared<Remembered>>,
         revision: u64,
     }
 

@@ -161,7 +161,8 @@ fn made() -> impl Strategy<Value = Made> {
 pub(super) fn line() -> impl Strategy<Value = LineRecord> {
     let disturb =
         (moment(), btree_set(id(), 0..4)).prop_map(|(until, let_through)| DoNotDisturb { until, let_through });
-    let remembered = (id(), id(), made()).prop_map(|(device, request, made)| Remembered { device, request, made });
+    let remembered =
+        (id(), id(), made()).prop_map(|(device, request, made)| Arc::new(Remembered { device, request, made }));
     let parts = (person(), btree_map(id(), device(), 0..4), btree_set(id(), 0..4));
     (parts, of(disturb), vec(remembered, 0..4), any::<u64>()).prop_map(
         |((person, devices, blocked), do_not_disturb, requests, revision)| LineRecord {

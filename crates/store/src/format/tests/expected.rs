@@ -12,6 +12,7 @@ use ringback_core::line::{
 use ringback_core::refusal::Code;
 use ringback_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The moment that all others count from, in ms.
 const T: u64 = 1_790_000_000_000;
@@ -242,7 +243,8 @@ pub(super) fn lines() -> Vec<LineRecord> {
         Made::DialedBack { invitation: invitation(4), call_id: call_id("c-4"), device: device("phone") },
         Made::Engaged { invitation: invitation(5) },
     ];
-    let remember = |(made, n)| Remembered { device: device("tab \"1\""), request: request(&format!("r-{n}")), made };
+    let remember =
+        |(made, n)| Arc::new(Remembered { device: device("tab \"1\""), request: request(&format!("r-{n}")), made });
     let bob = LineRecord {
         person: person("bob", "Bob"),
         devices: BTreeMap::from([(device("tab \"1\""), browser), (device("phone"), old)]),
