@@ -11,6 +11,7 @@ use crate::refusal::{Code, Refusal};
 use crate::step::{Fact, Key, Output};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Sessions of one user, by device. Volatile: it is what the sockets are.
 pub type Sessions = BTreeMap<DeviceId, SessionId>;
@@ -19,9 +20,9 @@ pub type Sessions = BTreeMap<DeviceId, SessionId>;
 #[derive(Debug, Default)]
 pub struct World {
     /// Calls, or the knowledge that there is none.
-    pub(crate) calls: BTreeMap<InvitationId, Option<Call>>,
+    pub(crate) calls: BTreeMap<InvitationId, Option<Arc<Call>>>,
     /// Lines.
-    pub(crate) lines: BTreeMap<UserId, Line>,
+    pub(crate) lines: BTreeMap<UserId, Arc<Line>>,
     /// Who is connected.
     pub(crate) sessions: BTreeMap<UserId, Sessions>,
 }
@@ -53,12 +54,12 @@ pub(crate) struct Cx<'a> {
     pub(crate) random: u128,
 }
 
-/// One step's changes over the world.
+/// One step's changes over the world; a record is copied when it is first changed, and shared until then.
 pub(crate) struct Txn<'a> {
     world: &'a World,
     pub(crate) cx: Cx<'a>,
-    calls: BTreeMap<InvitationId, Call>,
-    lines: BTreeMap<UserId, Line>,
+    calls: BTreeMap<InvitationId, Arc<Call>>,
+    lines: BTreeMap<UserId, Arc<Line>>,
     sessions: BTreeMap<UserId, Sessions>,
     running_timers_of: Option<InvitationId>,
     pub(crate) reminds: Vec<(InvitationId, UserId)>,
@@ -71,8 +72,8 @@ pub(crate) struct Txn<'a> {
 /// A step's changes, taken off the world that they were made over.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
-    pub(crate) calls: BTreeMap<InvitationId, Call>,
-    pub(crate) lines: BTreeMap<UserId, Line>,
+    pub(crate) calls: BTreeMap<InvitationId, Arc<Call>>,
+    pub(crate) lines: BTreeMap<UserId, Arc<Line>>,
     pub(crate) sessions: BTreeMap<UserId, Sessions>,
     pub(crate) reminds: Vec<(InvitationId, UserId)>,
     pub(crate) facts: Vec<Fact>,
@@ -83,19 +84,19 @@ pub(crate) struct Change {
 impl World {
     /// Takes a step's changes in.
     pub(crate) fn apply(&mut self, change: Change) {
+        for (user, mut line) in change.lines {
+            if let Some(known) = self.lines.get(&user).filter(|known| known.running != line.running) {
+                Arc::make_mut(&mut line).running.clone_from(&known.running);
+            }
+            self.lines.insert(user, line);
+        }
         for (id, call) in change.calls {
             for user in call.users() {
-                if let Some(line) = self.lines.get_mut(user) {
-                    line.stands(id, call.running());
+                if let Some(line) = self.lines.get_mut(user).filter(|l| l.running.contains(&id) != call.running()) {
+                    Arc::make_mut(line).stands(id, call.running());
                 }
             }
             self.calls.insert(id, Some(call));
-        }
-        for (user, mut line) in change.lines {
-            if let Some(known) = self.lines.get(&user) {
-                line.running.clone_from(&known.running);
-            }
-            self.lines.insert(user, line);
         }
         for (user, sessions) in change.sessions {
             if sessions.is_empty() {
@@ -156,7 +157,7 @@ impl<'a> Txn<'a> {
             let running = self.world.lines.get(&user).map(|l| l.running.clone());
             for id in running.into_iter().flatten() {
                 let call = self.world.calls.get(&id).and_then(Option::as_ref);
-                let touched = call.map(Call::record).into_iter().flat_map(|r| {
+                let touched = call.map(|c| c.record()).into_iter().flat_map(|r| {
                     let missed = |p: &&ParticipantRecord| !r.group || p.turns.iter().any(|t| t.missed.is_some());
                     r.participants.iter().filter(missed).map(|p| Key::Line(p.person.id.clone()))
                 });
@@ -171,19 +172,24 @@ impl<'a> Txn<'a> {
     pub(crate) fn line(&self, user: &UserId) -> Result<&Line, Stop> {
         self.need([Key::Line(user.clone())])?;
         // `need` has just found it in the world.
-        self.lines.get(user).or_else(|| self.world.lines.get(user)).ok_or_else(unreachable)
+        self.lines.get(user).or_else(|| self.world.lines.get(user)).map(Arc::as_ref).ok_or_else(unreachable)
     }
 
     pub(crate) fn line_mut(&mut self, user: &UserId) -> Result<&mut Line, Stop> {
         if !self.lines.contains_key(user) {
-            let line = self.line(user)?.clone();
+            self.need([Key::Line(user.clone())])?;
+            let line = self.world.lines.get(user).ok_or_else(unreachable)?.clone();
             self.lines.insert(user.clone(), line);
         }
-        self.lines.get_mut(user).ok_or_else(unreachable)
+        self.lines.get_mut(user).map(Arc::make_mut).ok_or_else(unreachable)
     }
 
     /// A call, if there is such a one.
     pub(crate) fn find(&self, id: InvitationId) -> Result<Option<&Call>, Stop> {
+        Ok(self.shared(id)?.map(Arc::as_ref))
+    }
+
+    fn shared(&self, id: InvitationId) -> Result<Option<&Arc<Call>>, Stop> {
         self.need([Key::Call(id)])?;
         if let Some(call) = self.calls.get(&id) {
             return Ok(Some(call));
@@ -205,14 +211,14 @@ impl<'a> Txn<'a> {
 
     pub(crate) fn call_mut(&mut self, id: InvitationId) -> Result<&mut Call, Stop> {
         if !self.calls.contains_key(&id) {
-            let call = self.call(id)?.clone();
+            let call = self.shared(id)?.ok_or_else(|| Stop::Refused(crate::call::not_found()))?.clone();
             self.calls.insert(id, call);
         }
-        self.calls.get_mut(&id).ok_or_else(unreachable)
+        self.calls.get_mut(&id).map(Arc::make_mut).ok_or_else(unreachable)
     }
 
     pub(crate) fn insert(&mut self, call: Call) {
-        self.calls.insert(call.id(), call);
+        self.calls.insert(call.id(), Arc::new(call));
     }
 
     /// Puts a command to a call.
@@ -279,7 +285,7 @@ impl<'a> Txn<'a> {
     }
 
     /// The calls that this step changed, each with how it was before.
-    pub(crate) fn changed(&self) -> Vec<(Option<&Call>, &Call)> {
+    pub(crate) fn changed(&self) -> Vec<(Option<&Arc<Call>>, &Arc<Call>)> {
         let before = |id| self.world.calls.get(id).and_then(Option::as_ref);
         self.calls.iter().map(|(id, call)| (before(id), call)).filter(|(was, is)| *was != Some(is)).collect()
     }

@@ -344,8 +344,13 @@ impl ServerFrame {
                 retry_after_ms: bye.retry_after.map(millis),
             }),
         };
+        // Most are views of one-to-one calls: room for one from the start.
+        let mut text = Vec::with_capacity(704);
         // Nothing in a frame can fail to be written: its keys are texts and its numbers are whole.
-        serde_json::to_string(&wire).unwrap_or_default()
+        match serde_json::to_writer(&mut text, &wire) {
+            Ok(()) => String::from_utf8(text).unwrap_or_default(),
+            Err(_) => String::new(),
+        }
     }
 
     /// Reads a frame's text, for the user who is signed in; a client passes over one that it can't read.

@@ -9,6 +9,7 @@ use crate::step::{Answer, Fact, Key, Output, Reply, Step, Writes};
 use crate::time::Timestamp;
 use crate::world::{Change, Cx, Sessions, World};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// How often a step may find that it needs more (K2). Four do for all but a dial-back from a second device while the
 /// first, gone, is in a group that ends with its going: its own call, the caller's, and everyone in either.
@@ -29,8 +30,8 @@ pub(super) struct Batch {
     history: Vec<HistoryRecord>,
     reminds: Vec<(InvitationId, UserId)>,
     signals: Vec<Output>,
-    calls_before: BTreeMap<InvitationId, Option<Call>>,
-    lines_before: BTreeMap<UserId, Option<Line>>,
+    calls_before: BTreeMap<InvitationId, Option<Arc<Call>>>,
+    lines_before: BTreeMap<UserId, Option<Arc<Line>>>,
     sessions_before: BTreeMap<UserId, Option<Sessions>>,
     touched: BTreeSet<Key>,
     singly: bool,
@@ -79,7 +80,7 @@ impl Batch {
     }
 
     pub(super) fn changed_calls(&self) -> impl Iterator<Item = (InvitationId, Option<&Call>)> {
-        self.calls_before.iter().map(|(id, call)| (*id, call.as_ref()))
+        self.calls_before.iter().map(|(id, call)| (*id, call.as_deref()))
     }
 
     /// Takes a decided step's change in, keeping what was there before the batch.
@@ -184,9 +185,11 @@ impl Batch {
                 let Some(sessions) = world.sessions.get(user) else {
                     continue;
                 };
-                if let Some(view) = news(before.as_ref(), call, user) {
+                if let Some(view) = news(before.as_deref(), call, user) {
                     outputs.extend(sessions.values().map(|to| Output::Call { to: *to, view: view.clone() }));
-                    sent.insert((*id, user.clone()));
+                    if !self.reminds.is_empty() {
+                        sent.insert((*id, user.clone()));
+                    }
                 }
             }
         }

@@ -19,6 +19,7 @@ use crate::time::Timestamp;
 use crate::world::World;
 use batch::Batch;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Steps decided in one batch, at most (G2).
@@ -205,11 +206,11 @@ impl Engine {
             let mut line = Line::from_record(record, row.missed, row.running);
             // What this batch has decided already is newer than what the store knows.
             for (id, call) in self.batch.iter().flat_map(Batch::changed_calls) {
-                if let Some(call) = self.world.calls.get(&id).and_then(Option::as_ref).or(call) {
+                if let Some(call) = self.world.calls.get(&id).and_then(Option::as_deref).or(call) {
                     line.stands(id, call.running() && call.participant(&row.user).is_some());
                 }
             }
-            self.world.lines.insert(row.user, line);
+            self.world.lines.insert(row.user, Arc::new(line));
         }
         self.advance()
     }
@@ -268,7 +269,7 @@ impl Engine {
         let call = record.and_then(|r| Call::from_record(r).ok());
         let next = call.as_ref().and_then(|c| c.poll_timeout(&self.limits)).map(|(at, _)| at);
         self.timers.set(id, next);
-        self.world.calls.insert(id, call);
+        self.world.calls.insert(id, call.map(Arc::new));
     }
 
     /// Lets go of what need not stay loaded, of these.
@@ -276,7 +277,7 @@ impl Engine {
         for key in touched {
             match key {
                 Key::Call(id) => {
-                    let running = self.world.calls.get(&id).and_then(Option::as_ref).is_some_and(Call::running);
+                    let running = self.world.calls.get(&id).and_then(Option::as_ref).is_some_and(|c| c.running());
                     if self.keep == Keep::Timers || !running {
                         self.world.calls.remove(&id);
                     }

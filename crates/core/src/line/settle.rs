@@ -15,11 +15,12 @@ use crate::planted::{self, Fault};
 use crate::step::{Fact, Key};
 use crate::world::{Stop, Txn};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Settles what follows from the changes of a step.
 pub(crate) fn settle(txn: &mut Txn<'_>) -> Result<(), Stop> {
     engage(txn)?;
-    let changes: Vec<(Option<Call>, Call)> =
+    let changes: Vec<(Option<Arc<Call>>, Arc<Call>)> =
         txn.changed().into_iter().map(|(was, is)| (was.cloned(), is.clone())).collect();
     need_lines(txn, &changes)?;
     for (was, is) in &changes {
@@ -31,7 +32,7 @@ pub(crate) fn settle(txn: &mut Txn<'_>) -> Result<(), Stop> {
                 }
             }
             if p.turns.iter().any(|t| t.missed.is_some()) {
-                offer(txn, was.as_ref(), is, &p.person.id)?;
+                offer(txn, was.as_deref(), is, &p.person.id)?;
             }
         }
         if let (None | Some(None), Some((reason, _))) = (was.as_ref().map(|c| c.record().ended), is.record().ended) {
@@ -79,7 +80,7 @@ fn engage(txn: &mut Txn<'_>) -> Result<(), Stop> {
 }
 
 /// Everyone whose line may change.
-fn need_lines(txn: &Txn<'_>, changes: &[(Option<Call>, Call)]) -> Result<(), Stop> {
+fn need_lines(txn: &Txn<'_>, changes: &[(Option<Arc<Call>>, Arc<Call>)]) -> Result<(), Stop> {
     let users: BTreeSet<&UserId> = changes
         .iter()
         .flat_map(|(was, is)| {
