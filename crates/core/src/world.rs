@@ -170,16 +170,14 @@ impl<'a> Txn<'a> {
     }
 
     pub(crate) fn line(&self, user: &UserId) -> Result<&Line, Stop> {
-        self.need([Key::Line(user.clone())])?;
-        // `need` has just found it in the world.
-        self.lines.get(user).or_else(|| self.world.lines.get(user)).map(Arc::as_ref).ok_or_else(unreachable)
+        let line = self.lines.get(user).or_else(|| self.world.lines.get(user));
+        line.map(Arc::as_ref).ok_or_else(|| needs(Key::Line(user.clone())))
     }
 
     pub(crate) fn line_mut(&mut self, user: &UserId) -> Result<&mut Line, Stop> {
         if !self.lines.contains_key(user) {
-            self.need([Key::Line(user.clone())])?;
-            let line = self.world.lines.get(user).ok_or_else(unreachable)?.clone();
-            self.lines.insert(user.clone(), line);
+            let line = self.world.lines.get(user).ok_or_else(|| needs(Key::Line(user.clone())))?;
+            self.lines.insert(user.clone(), line.clone());
         }
         self.lines.get_mut(user).map(Arc::make_mut).ok_or_else(unreachable)
     }
@@ -190,11 +188,10 @@ impl<'a> Txn<'a> {
     }
 
     fn shared(&self, id: InvitationId) -> Result<Option<&Arc<Call>>, Stop> {
-        self.need([Key::Call(id)])?;
         if let Some(call) = self.calls.get(&id) {
             return Ok(Some(call));
         }
-        let call = self.world.calls.get(&id).and_then(Option::as_ref);
+        let call = self.world.calls.get(&id).ok_or_else(|| needs(Key::Call(id)))?.as_ref();
         let due = call.and_then(|c| c.poll_timeout(self.cx.limits)).is_some_and(|(at, _)| at <= self.cx.now);
         if due && self.running_timers_of != Some(id) { Err(Stop::Due(id)) } else { Ok(call) }
     }
@@ -298,6 +295,11 @@ impl<'a> Txn<'a> {
     pub(crate) fn touched_lines(&self) -> Vec<UserId> {
         self.lines.keys().cloned().collect()
     }
+}
+
+/// One thing has to be loaded first.
+fn needs(key: Key) -> Stop {
+    Stop::Need(BTreeSet::from([key]))
 }
 
 /// What can't be: said as an error of ours rather than a panic.

@@ -186,7 +186,12 @@ impl Batch {
                     continue;
                 };
                 if let Some(view) = news(before.as_deref(), call, user) {
-                    outputs.extend(sessions.values().map(|to| Output::Call { to: *to, view: view.clone() }));
+                    let mut sessions = sessions.values().copied();
+                    // Nearly always there is one, and it takes the view as it is.
+                    if let Some(last) = sessions.next_back() {
+                        outputs.extend(sessions.map(|to| Output::Call { to, view: view.clone() }));
+                        outputs.push(Output::Call { to: last, view });
+                    }
                     if !self.reminds.is_empty() {
                         sent.insert((*id, user.clone()));
                     }

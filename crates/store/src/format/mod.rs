@@ -56,7 +56,7 @@ macro_rules! stored {
     ($($record:ty: $v1:ty,)*) => {$(
         impl Stored for $record {
             fn encode(&self) -> Result<String, FormatError> {
-                serde_json::to_string(&<$v1>::of(self)).map_err(FormatError::Unwritable)
+                write(&<$v1>::of(self))
             }
             fn decode(format: u32, text: &str) -> Result<Self, FormatError> {
                 match format {
@@ -69,6 +69,15 @@ macro_rules! stored {
             }
         }
     )*};
+}
+
+/// Room for most values from the start: a one-to-one call has some 900 bytes once it was answered.
+const USUAL_BYTES: usize = 1024;
+
+fn write(value: &impl serde::Serialize) -> Result<String, FormatError> {
+    let mut text = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut text, value).map_err(FormatError::Unwritable)?;
+    String::from_utf8(text).map_err(|error| FormatError::Unwritable(serde::ser::Error::custom(error)))
 }
 
 stored! {

@@ -178,18 +178,16 @@ impl Store for Sqlite {
 /// Writes a batch's rows.
 fn write(tx: &Transaction<'_>, writes: &Writes) -> Result<(), StoreError> {
     for call in &writes.calls {
-        let body = encode(call, || format!("call {}", call.id))?;
-        let ended = call.ended.map(|(_, at)| moment(at));
-        let sql = "INSERT INTO calls (id, ended_at, format, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) \
-                   DO UPDATE SET ended_at = excluded.ended_at, format = excluded.format, body = excluded.body";
-        execute(tx, "writing a call", sql, params![bytes(call.id), ended, FORMAT, body])?;
+        write_call(tx, call)?;
     }
     for line in &writes.lines {
         let user = &line.person.id;
         let body = encode(line, || format!("line {user}"))?;
-        let sql = "INSERT INTO lines (user, format, body) VALUES (?1, ?2, ?3) ON CONFLICT (user) \
-                   DO UPDATE SET format = excluded.format, body = excluded.body";
-        execute(tx, "writing a line", sql, params![user.as_str(), FORMAT, body])?;
+        let known = "UPDATE lines SET format = ?2, body = ?3 WHERE user = ?1";
+        if execute(tx, "writing a line", known, params![user.as_str(), FORMAT, body])? == 0 {
+            let new = "INSERT INTO lines (user, format, body) VALUES (?1, ?2, ?3)";
+            execute(tx, "writing a line", new, params![user.as_str(), FORMAT, body])?;
+        }
     }
     for (user, call) in &writes.missed {
         let body = encode(call, || format!("missed call of {user}"))?;
@@ -211,6 +209,22 @@ fn write(tx: &Transaction<'_>, writes: &Writes) -> Result<(), StoreError> {
         let values = params![user.as_str(), bytes(invitation), turn, moment(entry.ended_at), FORMAT, body];
         execute(tx, "writing history", sql, values)?;
     }
+    Ok(())
+}
+
+/// Writes a call: most run on and are known, and then no index is touched.
+fn write_call(tx: &Transaction<'_>, call: &CallRecord) -> Result<(), StoreError> {
+    let body = encode(call, || format!("call {}", call.id))?;
+    if call.running() {
+        let known = "UPDATE calls SET format = ?2, body = ?3 WHERE id = ?1 AND ended_at IS NULL";
+        if execute(tx, "writing a call", known, params![bytes(call.id), FORMAT, body])? > 0 {
+            return Ok(());
+        }
+    }
+    let ended = call.ended.map(|(_, at)| moment(at));
+    let any = "INSERT INTO calls (id, ended_at, format, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) \
+               DO UPDATE SET ended_at = excluded.ended_at, format = excluded.format, body = excluded.body";
+    execute(tx, "writing a call", any, params![bytes(call.id), ended, FORMAT, body])?;
     Ok(())
 }
 
@@ -246,14 +260,15 @@ fn failed(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
     move |source| StoreError::backend(doing, source)
 }
 
+/// Runs a statement; gives how many rows it changed.
 fn execute(
     tx: &Transaction<'_>,
     doing: &'static str,
     sql: &str,
     values: impl rusqlite::Params,
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
     let run = || tx.prepare_cached(sql)?.execute(values);
-    run().map(|_| ()).map_err(failed(doing))
+    run().map_err(failed(doing))
 }
 
 /// Reads the value of one row.
