@@ -441,6 +441,8 @@ impl Twin {
             (Ask::Signal { .. }, Ok(_)) => reached.signals += 1,
             (Ask::Join { .. }, Ok(_)) => reached.join += 1,
             (Ask::Accept { .. }, Ok(Reply::Made(Made::Joined { .. }))) => reached.late_accept += 1,
+            // Their device is away for a moment (R1).
+            (Ask::Signal { .. }, Err(refusal)) if refusal.message.contains("not connected") => reached.refusals += 1,
             (_, Err(refusal)) => {
                 assert_ne!(refusal.code, Code::Unavailable, "K2: in so many rounds: {ask:?}");
                 assert_ne!(refusal.code, Code::Internal, "{ask:?}");
