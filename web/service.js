@@ -61,6 +61,9 @@ import { texts } from "./texts.js";
  * @property {boolean} [elsewhere] it is under way on another device of this user (D7)
  */
 
+/** How long the view of a call may be behind the answer that made it, in ms; beyond it the app goes on without. */
+const SHOWN_MS = 1_000;
+
 /** The services of this page in which a user is signed in. @type {Set<CallInvitationService>} */
 const signedIn = new Set();
 
@@ -138,13 +141,13 @@ export class CallInvitationService extends EventTarget {
    * @returns {Promise<Sent>}
    */
   async send({ isVideoCall = false, customData = "", callID, ...how }) {
-    return sent(await this.#act({
+    return this.#shown(sent(await this.#act({
       type: "send",
       call_type: isVideoCall ? "video" : "voice",
       custom_data: customData,
       ...(callID !== undefined && { call_id: checkId("callID", callID) }),
       ...ring(how),
-    }));
+    })));
   }
 
   /**
@@ -371,6 +374,28 @@ export class CallInvitationService extends EventTarget {
     return call(view, { user: this.user ?? "", inCall: this.#state?.inCall ?? null, ring });
   }
 
+  /**
+   * Waits until `calls` has a call that was just made: its answer comes before its view, and an app that goes on from the
+   * one wants the other.
+   * @template {{invitationID?: string}} T
+   * @param {T} made
+   * @returns {T | Promise<T>}
+   */
+  #shown(made) {
+    const known = () => this.#state?.calls.some((view) => view.invitation_id === made.invitationID);
+    if (known()) return made;
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!known()) return;
+        clearTimeout(timer);
+        this.removeEventListener("change", look);
+        resolve(made);
+      };
+      const timer = setTimeout(() => (this.removeEventListener("change", look), resolve(made)), SHOWN_MS);
+      this.addEventListener("change", look);
+    });
+  }
+
   /** @returns {string} */
   #inCall() {
     if (this.#state?.inCall) return this.#state.inCall;
@@ -432,7 +457,8 @@ export class CallInvitationService extends EventTarget {
       type: "dial_back", missed, default: byDefault, ...(title !== null && { title }), ...(message !== null && { message }),
     });
     const elsewhere = ok.device_id !== undefined && ok.device_id !== this.#state?.device;
-    return { outcome: ok.outcome, invitationID: ok.invitation_id, callID: ok.call_id, elsewhere };
+    const dialed = { outcome: ok.outcome, invitationID: ok.invitation_id, callID: ok.call_id, elsewhere };
+    return ok.outcome === "called" ? this.#shown(dialed) : dialed;
   }
 
   #lead() {

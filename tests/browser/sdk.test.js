@@ -171,3 +171,22 @@ story("who is blocked, and until when nobody disturbs, is known in every tab and
   await second.page.reload();
   await second.heard("stands", '[["eve"],["carol"]]');
 });
+
+// spec: S7, L5
+story("a call that was just made is in the list, and can be called off at once", async (stage) => {
+  await stage.serve();
+  const bob = await stage.person("bob");
+  const alice = await app(await stage.profile(), "alice", `
+    const service = new CallInvitationService();
+    press("ring-bob", async () => {
+      const { invitationID } = await service.send({ invitees: ["bob"] });
+      seen("made", service.calls.some((call) => call.invitationID === invitationID));
+      await service.cancel().then(() => seen("called off"), (error) => seen("refused", error.message));
+    });
+    service.init({ ...base, invitationEvents: events });
+  `);
+  await alice.page.locator("#ring-bob").click();
+  assert.deepEqual(await parameters(alice, "made"), [true]);
+  await alice.heard("called off");
+  await bob.missed(1);
+});

@@ -19,10 +19,12 @@ use ringback_core::step::{CancelWhom, Reply};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// How long `uninit` waits for the server to say that it knows.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// How long the view of a call may be behind the answer that made it.
+const SHOWN: Duration = Duration::from_secs(1);
 /// Longest name of a platform, in characters.
 const PLATFORM: usize = 32;
 
@@ -71,6 +73,7 @@ impl CallInvitationService {
             standing: Mutex::new(Standing::default()),
             events: broadcast::channel(EVENTS).0,
             signals: broadcast::channel(SIGNALS).0,
+            moved: watch::channel(()).0,
             tokens: init.tokens,
         });
         let task = Task {
@@ -120,7 +123,9 @@ impl CallInvitationService {
         let call_id = options.call_id.as_deref().map(|id| check_call_id("call_id", id)).transpose()?;
         let call_type = if options.is_video_call { CallType::Video } else { CallType::Voice };
         let custom_data = options.custom_data.into();
-        sent(self.act(Ask::Send { invitees, call_type, custom_data, call_id, ring }).await?)
+        let sent = sent(self.act(Ask::Send { invitees, call_type, custom_data, call_id, ring }).await?)?;
+        self.shown(sent.invitation).await;
+        Ok(sent)
     }
 
     /// Invites more users into the call that this device is in (C9, C10).
@@ -211,6 +216,7 @@ impl CallInvitationService {
         };
         match self.act(Ask::DialBack(Box::new(dial))).await? {
             Answer::Machine(Answered::Core(Reply::Made(Made::DialedBack { invitation, call_id, device }))) => {
+                self.shown(invitation).await;
                 Ok(DialedBack::Called { invitation, call_id, elsewhere: device != self.shared.device })
             }
             Answer::Machine(Answered::Core(Reply::Made(Made::Engaged { invitation }))) => {
@@ -399,6 +405,15 @@ impl CallInvitationService {
     fn this_ring(&self, invitation: Option<InvitationId>) -> Result<InvitationId, CallError> {
         let rings = || lock(&self.shared.session).rings().next().map(|ringing| ringing.invitation);
         invitation.or_else(rings).ok_or_else(|| CallError::new(Code::NotFound, "no call rings"))
+    }
+
+    /// Waits until [`CallInvitationService::calls`] has a call that was just made: its answer comes before its view, and an
+    /// app that goes on from the one wants the other. After a second it goes on without.
+    async fn shown(&self, invitation: InvitationId) {
+        let mut moved = self.shared.moved.subscribe();
+        let known = async { while self.call(invitation).is_none() && moved.changed().await.is_ok() {} };
+        // Late or never, it is made all the same.
+        let _ = tokio::time::timeout(SHOWN, known).await;
     }
 
     async fn done(&self, ask: Ask) -> Result<(), CallError> {

@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, warn};
 
@@ -122,6 +122,8 @@ pub(crate) struct Shared {
     pub(crate) standing: Mutex<Standing>,
     pub(crate) events: broadcast::Sender<CallEvent>,
     pub(crate) signals: broadcast::Sender<Signal>,
+    /// Told whenever the machine has taken something in.
+    pub(crate) moved: watch::Sender<()>,
     pub(crate) tokens: TokenSource,
 }
 
@@ -365,6 +367,7 @@ impl Task {
         let mut inputs: VecDeque<Input> = inputs.into_iter().collect();
         while let Some(input) = inputs.pop_front() {
             let mut outputs = lock(&self.shared.session).input(self.shared.clock.now(), input);
+            self.shared.moved.send_replace(());
             // What is about to be shown, told and asked is on the disk before it is: a process that dies in between shows
             // nothing twice (M3, S14), and what it asks again has the same name (N2).
             if let Some(Output::Persist(state)) = outputs.pop_if(|last| matches!(last, Output::Persist(_))) {

@@ -321,3 +321,17 @@ async fn blocking_do_not_disturb_and_a_screen_that_shows_nothing() {
     alice.service.send(for_a_second(&["bob"])).await.unwrap();
     bob.sees_ring().await;
 }
+
+// spec: S7, L5: what was just made is there to go on from
+#[tokio::test]
+async fn a_call_that_was_just_made_can_be_called_off_at_once() {
+    let server = TestServer::start().await;
+    let mut bob = person(&server, "bob").await;
+    let alice = person(&server, "alice").await;
+    for round in 1..=20 {
+        let sent = alice.service.send(SendOptions::to(["bob"])).await.unwrap();
+        assert!(alice.service.calls().iter().any(|call| call.invitation == sent.invitation));
+        alice.service.cancel(None).await.unwrap();
+        bob.until("the missed call", |bob| bob.missed().total == round).await;
+    }
+}
