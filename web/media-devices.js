@@ -23,6 +23,8 @@ export class Devices {
     /** What is sent: at most one track of each kind. */
     this.stream = new MediaStream();
     this.wanted = { audio: false, video: false };
+    /** Whether sound is off, whichever microphone there is, or comes yet. */
+    this.muted = false;
     /** @type {{audio: Lack | null, video: Lack | null}} */
     this.lacks = { audio: null, video: null };
     this.closed = false;
@@ -51,11 +53,13 @@ export class Devices {
    */
   open(wanted) {
     this.wanted = { ...wanted };
+    this.muted = !wanted.audio;
     return this.inTurn(() => this.fill());
   }
 
   /** Sound on or off; the microphone itself stays open, so that it is back at once. @param {boolean} on */
   microphone(on) {
+    this.muted = !on;
     const track = this.track("audio");
     if (track) track.enabled = on;
     if (track || !on) return this.options.changed();
@@ -97,8 +101,9 @@ export class Devices {
   async fill() {
     const kinds = KINDS.filter((kind) => this.wanted[kind] && !this.track(kind));
     if (kinds.length > 0) {
-      for (const kind of kinds) this.lacks[kind] = "missing";
       const present = await presentKinds();
+      // While the user is asked, nothing is lacking yet.
+      for (const kind of kinds) this.lacks[kind] = present.has(kind) ? null : "missing";
       await this.ask(kinds.filter((kind) => present.has(kind)));
       await this.standIn(kinds.filter((kind) => this.lacks[kind]));
     }
@@ -117,10 +122,12 @@ export class Devices {
       for (const track of stream.getTracks()) this.take(track, true);
     } catch (error) {
       const lack = lackOf(error);
-      for (const kind of kinds) this.lacks[kind] = lack;
-      if (kinds.length === 1) return;
-      // Who said no isn't asked again; but the browser may have been told before to give only one.
-      for (const kind of kinds) if (lack !== "denied" || (await granted(kind))) await this.ask([kind]);
+      for (const kind of kinds) {
+        // Who said no isn't asked again; but the browser may have been told before to give only one.
+        const singly = kinds.length > 1 && (lack !== "denied" || (await granted(kind)));
+        if (singly) await this.ask([kind]);
+        else this.lacks[kind] = lack;
+      }
     }
   }
 
@@ -131,6 +138,7 @@ export class Devices {
       const stream = await this.options.standIn({ audio: kinds.includes("audio"), video: kinds.includes("video") });
       for (const track of stream?.getTracks() ?? []) {
         if (kinds.includes(/** @type {Kind} */ (track.kind))) this.take(track, false);
+        else track.stop();
       }
     } catch (error) {
       reportError(error); // the app's own mistake, which it may see
@@ -143,6 +151,7 @@ export class Devices {
     // It may have come too late: the call is over, or the camera was switched off meanwhile.
     if (this.closed || !this.wanted[kind] || this.track(kind)) return track.stop();
     if (real) this.lacks[kind] = null;
+    if (kind === "audio") track.enabled = !this.muted;
     this.stream.addTrack(track);
     // Not our doing: unplugged, or leave was taken away. Another one may be there.
     track.addEventListener("ended", () => {

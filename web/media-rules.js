@@ -234,6 +234,9 @@ export function hasRelay(servers) {
 /** Why a microphone or camera isn't there: there is none; the user, or the browser, said no; something else has it. */
 /** @typedef {"missing" | "denied" | "busy"} Lack */
 
+/** What a user calls them. @type {Record<Kind, string>} */
+const DEVICE_NAMES = { audio: "microphone", video: "camera" };
+
 /**
  * What to tell of devices that were wanted and aren't there.
  * @param {{audio: Lack | null, video: Lack | null}} lacks
@@ -243,17 +246,18 @@ export function hasRelay(servers) {
 export function deviceProblem(lacks, wanted) {
   const kinds = /** @type {Kind[]} */ (["audio", "video"]).filter((kind) => wanted[kind] && lacks[kind]);
   if (kinds.length === 0) return null;
-  const names = kinds.map((kind) => (kind === "audio" ? "microphone" : "camera"));
-  const [name, both] = [names.join(" and "), names.length > 1];
-  const has = (/** @type {Lack} */ lack) => kinds.some((kind) => lacks[kind] === lack);
-  if (has("denied")) {
-    return { code: "devices_denied", message: `The browser may not use your ${name}. Allow it beside the page's address, and try again.` };
+  const lacking = (/** @type {Lack} */ lack) => kinds.filter((kind) => lacks[kind] === lack).map((kind) => DEVICE_NAMES[kind]);
+  const [denied, busy, missing] = [lacking("denied"), lacking("busy"), lacking("missing")];
+  if (denied.length > 0) {
+    const message = `The browser may not use your ${denied.join(" and ")}. Allow it beside the page's address, and try again.`;
+    return { code: "devices_denied", message };
   }
-  if (has("busy")) {
-    return { code: "devices_busy", message: `Your ${name} can't be opened; another program may be using ${both ? "them" : "it"}.` };
+  if (busy.length > 0) {
+    const message = `Your ${busy.join(" and ")} can't be opened; another program may be using ${busy.length > 1 ? "them" : "it"}.`;
+    return { code: "devices_busy", message };
   }
   const all = (!wanted.audio || lacks.audio) && (!wanted.video || lacks.video);
-  if (all) return { code: "no_devices", message: `No ${names.join(" or ")} was found. You still see and hear the others.` };
+  if (all) return { code: "no_devices", message: `No ${missing.join(" or ")} was found. You still see and hear the others.` };
   if (kinds[0] === "video") return { code: "no_camera", message: "No camera was found. The others hear you, but don't see you." };
   return { code: "no_microphone", message: "No microphone was found. The others see you, but don't hear you." };
 }

@@ -187,6 +187,9 @@ test("what is told of devices that are lacking", () => {
     [{ audio: null, video: "busy" }, both, "devices_busy"],
   ];
   for (const [lacks, wanted, code] of cases) assert.equal(deviceProblem(lacks, wanted)?.code, code, JSON.stringify(lacks));
+  assert.match(deviceProblem({ audio: "denied", video: "missing" }, both)?.message ?? "", /your microphone\./);
+  assert.match(deviceProblem({ audio: "denied", video: "denied" }, both)?.message ?? "", /your microphone and camera\./);
+  assert.match(deviceProblem({ audio: "missing", video: "busy" }, both)?.message ?? "", /Your camera .* using it\./);
   const names = ["NotAllowedError", "SecurityError", "NotReadableError", "NotFoundError", "OverconstrainedError"];
   assert.deepEqual(names.map((name) => lackOf({ name })), ["denied", "denied", "busy", "missing", "missing"]);
 });
