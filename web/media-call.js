@@ -199,9 +199,13 @@ function sleep(ms) {
  * A request's answer, or its being lost.
  * @template T
  * @param {Promise<T>} request
+ * @param {{code?: string}} [error] what it fails with then
  * @returns {Promise<T>}
  */
-function inTime(request) {
-  const lost = sleep(REQUEST_MS).then(() => Promise.reject({ code: "unavailable" }));
-  return Promise.race([request, lost]);
+export function inTime(request, error = { code: "unavailable" }) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  /** @type {Promise<never>} */
+  const lost = new Promise((_, refuse) => (timer = setTimeout(() => refuse(error), REQUEST_MS)));
+  return Promise.race([request, lost]).finally(() => clearTimeout(timer));
 }

@@ -68,6 +68,48 @@ export function mesh(participants) {
 }
 
 /**
+ * Puts together what is known of who is in a call, by what is newest of each: a view lists those who changed last, and
+ * no longer lists one of whom another source may be out of date.
+ * @template {Member} T
+ * @param {T[]} known
+ * @param {T[]} more
+ * @returns {T[]}
+ */
+export function merge(known, more) {
+  const members = new Map(known.map((one) => [one.user.id, one]));
+  for (const one of more) if (one.entered >= (members.get(one.user.id)?.entered ?? 0)) members.set(one.user.id, one);
+  return [...members.values()];
+}
+
+/**
+ * How the user wants it in one stay in a call.
+ * @typedef {object} Wish
+ * @property {string} stay
+ * @property {import("./shapes.js").CallType} callType
+ * @property {boolean} microphone
+ * @property {boolean} camera
+ */
+
+/**
+ * What is to be open: what the user said in this stay, in whichever tab, or else what the options have. Where a picture is
+ * sent in video calls, it ends when two who called each other at once find that it is a voice call (L10).
+ * @param {string} stay
+ * @param {import("./shapes.js").CallType} callType
+ * @param {{microphone: boolean, camera: boolean | "video calls"}} options
+ * @param {any} said the last wish, of whatever stay and from wherever
+ * @returns {Wish}
+ */
+export function wish(stay, callType, options, said) {
+  const byType = options.camera === "video calls";
+  if (said?.stay !== stay || typeof said.microphone !== "boolean" || typeof said.camera !== "boolean") {
+    return { stay, callType, microphone: options.microphone, camera: options.camera === true || (byType && callType === "video") };
+  }
+  const { microphone, camera } = said;
+  const nowVoice = byType && said.callType === "video" && callType === "voice";
+  return { stay, callType, microphone, camera: camera && !nowVoice };
+}
+
+/**
  * Whether `self` makes the offers to `other`: a rule that both sides come to alone.
  * @param {string} self
  * @param {string} other

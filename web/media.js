@@ -2,8 +2,10 @@
 // an app that brings its own leaves it out.
 
 import { ConfigError } from "./config.js";
-import { MediaCall } from "./media-call.js";
-import { mesh } from "./media-rules.js";
+import { inTime, MediaCall } from "./media-call.js";
+import { merge, mesh, wish } from "./media-rules.js";
+import { CallError } from "./shapes.js";
+import { keep, recall } from "./storage.js";
 
 /** @typedef {import("./media-rules.js").Member} Member */
 /** @typedef {import("./media-rules.js").Problem} Problem */
@@ -68,10 +70,15 @@ const SOUND = { echoCancellation: true, noiseSuppression: true, autoGainControl:
 /** @type {MediaTrackConstraints} */
 const PICTURE = { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 24 }, facingMode: "user" };
 
+const UNTOLD = "The server can't be told just now that you left; it learns of it once there is a connection.";
 const FULL = "Four people see and hear each other already. You are in the call, and get in when one of them leaves.";
 
 /** How long a tab that isn't looked at lets the others take the call, in ms. */
 const UNSEEN_MS = 500;
+/** How long it lets one come back that was loaded again, in ms. */
+const RELOADED_MS = 2_000;
+/** Connections that don't come back by themselves: to the server, and so to the others, this device is gone. */
+const GONE = new Set(["replaced", "unauthorized", "upgrade_required", "disconnected"]);
 /** Pages of participants fetched of a call of many; each has at most 100. */
 const MOST_PAGES = 10;
 
@@ -88,8 +95,10 @@ export class CallMedia extends EventTarget {
   #options;
   /** The stay in a call that is followed now. @type {string | null} */
   #stay = null;
-  /** The stay that was hung up, and not yet known to be over. @type {string | null} */
+  /** The stay that was hung up, and may not yet be known to be over. @type {string | null} */
   #left = null;
+  /** How the user wants it in a stay, as this tab knows. @type {import("./media-rules.js").Wish | null} */
+  #wish = null;
   /** @type {MediaCall | null} */
   #run = null;
   /** Gives up being the tab that has the media, or waiting for it. @type {AbortController | null} */
@@ -164,21 +173,22 @@ export class CallMedia extends EventTarget {
   }
 
   /**
-   * Mutes the microphone, or not; outside a call, for those to come.
+   * Mutes the microphone, or not: for as long as this device is in the call, in whichever tab that goes on; outside a call,
+   * for those to come.
    * @param {boolean} on
    */
   async setMicrophone(on) {
-    if (this.#run) await this.#run.devices.microphone(on);
-    else this.#options.microphone = on;
+    this.#say({ microphone: on });
+    await this.#run?.devices.microphone(on);
   }
 
   /**
-   * Closes the camera, or opens it, in a voice call too; outside a call, for those to come.
+   * Closes the camera, or opens it, in a voice call too; for as long as the microphone's.
    * @param {boolean} on
    */
   async setCamera(on) {
-    if (this.#run) await this.#run.devices.camera(on);
-    else this.#options.camera = on;
+    this.#say({ camera: on });
+    await this.#run?.devices.camera(on);
   }
 
   /** Asks again for devices that weren't to be had, and tries those again who could not be reached. */
@@ -197,15 +207,16 @@ export class CallMedia extends EventTarget {
 
   /**
    * Stops sound and picture at once, and leaves the call.
-   * @throws {import("./shapes.js").CallError} if that could not be; what was stopped stays so
+   * @throws {CallError} if that could not be; what was stopped stays so. `unavailable`: the server isn't to be reached just
+   *   now, and learns of it once it is
    */
   async hangUp() {
     const call = this.#service.calls.find((one) => one.inCall);
-    this.#left = this.#stay;
+    this.#left = (call && stayIn(call)) ?? this.#stay;
     // The tab keeps the call until it is over, or another tab would go on with it.
     this.#end();
     this.#changed();
-    if (call) await this.#service.leave(call.invitationID);
+    if (call) await inTime(this.#service.leave(call.invitationID), new CallError({ code: "unavailable", message: UNTOLD }));
   }
 
   /** Stops following, and closes everything, for good. The call itself goes on. */
@@ -213,35 +224,39 @@ export class CallMedia extends EventTarget {
     this.#following.abort();
     this.#stay = null;
     this.#stop();
+    this.#release();
     this.#changed();
+  }
+
+  /** The call that is to have sound and picture. @returns {MediaServiceCall | undefined} */
+  get #call() {
+    const { connectionState, calls } = this.#service;
+    return GONE.has(connectionState) ? undefined : calls.find((one) => one.inCall && stayIn(one) !== null);
   }
 
   /** Looks at how the service stands. */
   #follow() {
     if (this.#following.signal.aborted) return;
-    const { connectionState, calls } = this.#service;
-    const call = connectionState === "replaced" ? undefined : calls.find((one) => one.inCall);
-    const self = call?.participants.find((one) => one.self);
-    const stay = call && self ? `${call.invitationID} ${self.turn}` : null;
+    const { connectionState } = this.#service;
+    const call = this.#call;
+    const stay = call ? stayIn(call) : null;
     if (stay !== this.#stay) {
       this.#stop();
+      // From one call to the next the tab stays the one that has the media.
+      if (stay === null) this.#release();
       this.#stay = stay;
       this.#changed();
     }
-    if (stay !== this.#left) this.#left = null;
-    if (!call || stay === null || stay === this.#left) return;
-    if (!this.#claim) this.#take(call.invitationID);
+    if (!call || stay === this.#left) return;
+    if (!this.#claim) this.#take();
     if (this.#claimed) this.#join(call);
     const back = this.#connection !== connectionState && connectionState === "connected";
     this.#connection = connectionState;
     if (back) this.#run?.reconnected();
   }
 
-  /**
-   * Has this tab have the sound and picture, if no other has; else as soon as that one is gone.
-   * @param {string} invitationID
-   */
-  async #take(invitationID) {
+  /** Has this tab have the sound and picture, if no other has; else as soon as that one is gone. */
+  async #take() {
     const claim = new AbortController();
     this.#claim = claim;
     const name = `ringback:${this.#service.user}:media`;
@@ -255,12 +270,15 @@ export class CallMedia extends EventTarget {
       queueMicrotask(() => this.#follow());
       return new Promise((release) => claim.signal.addEventListener("abort", () => release(undefined)));
     };
-    // The tab that the user looks at goes first.
-    if (globalThis.document?.visibilityState === "hidden") await new Promise((resolve) => setTimeout(resolve, UNSEEN_MS));
-    if (claim.signal.aborted) return;
-    await navigator.locks.request(name, { ifAvailable: true }, had);
-    if (claim.signal.aborted) return;
-    await navigator.locks.request(name, { signal: claim.signal }, had).catch(ignoreAbort);
+    // The tab that the user looks at goes first; if that is loaded again, the lock comes here, and has to go back.
+    const inTurn = (/** @type {Lock | null} */ lock) => (unseen() ? undefined : had(lock));
+    for (let ms = UNSEEN_MS; ; ms = RELOADED_MS) {
+      if (unseen()) await seen(ms);
+      if (claim.signal.aborted) return;
+      await navigator.locks.request(name, { ifAvailable: true }, had);
+      if (claim.signal.aborted) return;
+      await navigator.locks.request(name, { signal: claim.signal }, inTurn).catch(ignoreAbort);
+    }
   }
 
   /** Opens what is to be open for this call, as it stands. @param {MediaServiceCall} call */
@@ -274,23 +292,50 @@ export class CallMedia extends EventTarget {
       this.#changed();
     }
     if (!inside) return this.#end();
-    this.#run ??= this.#begin(call);
+    if (!this.#run) {
+      this.#run = this.#begin(call);
+    } else if (this.#wish?.callType !== call.callType) {
+      const { camera } = this.#want(call);
+      if (!camera) this.#run.devices.camera(false);
+    }
     this.#run.meet(first.filter((one) => !one.self));
   }
 
   /** @param {MediaServiceCall} call */
-  #begin({ invitationID, callType }) {
-    const { relayOnly, microphone, camera, audio, video, standIn } = this.#options;
+  #begin(call) {
+    const { relayOnly, audio, video, standIn } = this.#options;
+    const { microphone, camera } = this.#want(call);
     this.#connection = this.#service.connectionState;
     return new MediaCall({
       service: this.#service,
       self: this.#service.user ?? "",
-      invitationID,
+      invitationID: call.invitationID,
       relayOnly,
-      wanted: { audio: microphone, video: camera === "video calls" ? callType === "video" : camera },
+      wanted: { audio: microphone, video: camera },
       devices: { audio, video, standIn },
       changed: () => this.#changed(),
     });
+  }
+
+  /** Keeps what the user says about this stay; outside a call, about those to come. @param {{microphone?: boolean, camera?: boolean}} said */
+  #say(said) {
+    const call = this.#call;
+    if (!call || this.state === "idle") Object.assign(this.#options, said);
+    else this.#want(call, said);
+  }
+
+  /**
+   * How the user wants it in this stay. It is kept where the other tabs, and this page loaded again, find it: who is muted
+   * stays so.
+   * @param {MediaServiceCall} call
+   * @param {{microphone?: boolean, camera?: boolean}} [said] what is new
+   */
+  #want({ callType }, said) {
+    const [user, stay] = [this.#service.user ?? "", this.#stay ?? ""];
+    const kept = this.#run ? null : recall(user, "media"); // the tab that has the media knows best
+    this.#wish = { ...wish(stay, callType, this.#options, kept?.stay === stay ? kept : this.#wish), ...said };
+    keep(user, this.#wish, "media");
+    return this.#wish;
   }
 
   /**
@@ -300,27 +345,35 @@ export class CallMedia extends EventTarget {
    */
   #members(call) {
     const { invitationID, participants, inCallCount } = call;
-    const fetched = this.#fetched?.invitationID === invitationID ? this.#fetched : null;
-    const known = new Map([...(fetched?.members ?? []), ...participants].map((one) => [one.user.id, one]));
-    const members = [...known.values()];
-    if (members.filter((one) => one.state === "accepted").length >= inCallCount) return members;
+    const fetched = this.#fetchedOf(invitationID);
+    const members = merge(fetched?.members ?? [], participants);
+    // Who left is listed only until twenty others have changed since; it isn't said again.
+    if (fetched) fetched.members = members;
+    if (members.filter((one) => one.state === "accepted").length === inCallCount) return members;
     if (!fetched?.fresh) this.#fetch(call);
     if (fetched) fetched.fresh = false;
     return fetched && members;
+  }
+
+  /** @param {string} invitationID */
+  #fetchedOf(invitationID) {
+    return this.#fetched?.invitationID === invitationID ? this.#fetched : null;
   }
 
   /** @param {MediaServiceCall} call */
   async #fetch({ invitationID, participantsCount }) {
     if (this.#fetching) return;
     this.#fetching = true;
-    /** @type {Map<string, Member>} */
-    const members = new Map();
+    /** @type {Member[]} */
+    let members = [];
     try {
-      for (let page = 0; page < MOST_PAGES && members.size < participantsCount; page += 1) {
-        const { participants } = await this.#service.details(invitationID, Math.max(0, members.size - 1));
-        for (const one of participants) members.set(one.user.id, one);
+      for (let page = 0; page < MOST_PAGES && members.length < participantsCount; page += 1) {
+        const { participants } = await this.#service.details(invitationID, Math.max(0, members.length - 1));
+        members = merge(members, participants);
       }
-      this.#fetched = { invitationID, members: [...members.values()], fresh: true };
+      // Views that came meanwhile may know better.
+      const known = this.#fetchedOf(invitationID)?.members ?? [];
+      this.#fetched = { invitationID, members: merge(members, known), fresh: true };
       this.#follow();
     } catch {
       // Whatever it was, the call's next change asks again.
@@ -340,11 +393,18 @@ export class CallMedia extends EventTarget {
     this.#run = null;
   }
 
+  /** Is done with this stay. */
   #stop() {
     this.#end();
+    this.#fetched = null;
+    this.#full = false;
+  }
+
+  /** Leaves the sound and picture of what comes to whichever tab takes it. */
+  #release() {
     this.#claim?.abort();
-    this.#claim = this.#fetched = null;
-    this.#claimed = this.#elsewhere = this.#full = false;
+    this.#claim = null;
+    this.#claimed = this.#elsewhere = false;
   }
 
   /** Tells the app, once for all that changes together. */
@@ -375,6 +435,29 @@ function checkOptions(options) {
   }
   if (typeof standIn !== "function") throw new ConfigError("standIn", "must be a function that gives a MediaStream, or null");
   return { relayOnly, microphone, camera, audio: { ...SOUND, ...audio }, video: { ...PICTURE, ...video }, standIn };
+}
+
+/**
+ * This user's stay in a call, by a name that no other stay has: who leaves and comes again has another turn.
+ * @param {MediaServiceCall} call
+ * @returns {string | null} null if they aren't in it
+ */
+function stayIn({ invitationID, participants }) {
+  const self = participants.find((one) => one.self);
+  return self?.state === "accepted" ? `${invitationID} ${self.turn}` : null;
+}
+
+/** Whether the user looks at something else. */
+function unseen() {
+  return globalThis.document?.visibilityState === "hidden";
+}
+
+/** Waits until the user may look here, but not for long. @param {number} ms @returns {Promise<unknown>} */
+function seen(ms) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+    document.addEventListener("visibilitychange", resolve, { once: true });
+  });
 }
 
 /** @param {any} error */

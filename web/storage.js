@@ -1,4 +1,5 @@
-// What a browser keeps of one user from one visit to the next: the device's id, and what device.js wants kept.
+// What a browser keeps of one user from one visit to the next: the device's id, what device.js wants kept, and how sound and
+// picture are to be in the call.
 //
 // localStorage, because it is written before the call returns: what the server is about to be asked must be known to the
 // next tab even if this one dies at once. Where there is no storage, the device lives as long as its page.
@@ -17,35 +18,39 @@ export function deviceID(user) {
   return made;
 }
 
+/** What is kept: the device's state; of sound and picture, what the user wants in the call. @typedef {"state" | "media"} Part */
+
 /**
  * Gives back what was kept last.
  * @param {string} user
+ * @param {Part} [part]
  * @returns {any} undefined if nothing was
  */
-export function recall(user) {
+export function recall(user, part = "state") {
   try {
-    return JSON.parse(read(`ringback:${user}:state`) ?? "null") ?? undefined;
+    return JSON.parse(read(`ringback:${user}:${part}`) ?? "null") ?? undefined;
   } catch {
     return undefined; // not ours, or cut short: as if nothing had been kept
   }
 }
 
 /**
- * Keeps the device's state.
+ * Keeps the device's state, or another part.
  * @param {string} user
- * @param {unknown} state
+ * @param {unknown} value
+ * @param {Part} [part]
  */
-export function keep(user, state) {
-  write(`ringback:${user}:state`, JSON.stringify(state));
+export function keep(user, value, part = "state") {
+  write(`ringback:${user}:${part}`, JSON.stringify(value));
 }
 
 /**
- * Forgets the device's state; its id stays, so that the server knows it again.
+ * Forgets what was kept; the device's id stays, so that the server knows it again.
  * @param {string} user
  */
 export function forget(user) {
   try {
-    localStorage.removeItem(`ringback:${user}:state`);
+    for (const part of ["state", "media"]) localStorage.removeItem(`ringback:${user}:${part}`);
   } catch {
     // no storage, nothing to forget
   }

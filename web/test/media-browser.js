@@ -140,14 +140,20 @@ export class Connection extends EventTarget {
   }
 }
 
-/** Puts a browser's objects where media looks for them. */
+/** Puts a browser's objects where media looks for them: of one browser, however many tabs are played in it. */
 export function browser() {
+  /** @type {Map<string, string>} */
+  const kept = new Map();
+  const localStorage = {
+    getItem: (/** @type {string} */ name) => kept.get(name) ?? null,
+    setItem: (/** @type {string} */ name, /** @type {string} */ value) => kept.set(name, value),
+  };
   const [devices, locks] = [new Desk(), new Locks()];
   const permissions = { query: async () => ({ state: "granted" }) };
   Object.defineProperty(globalThis, "navigator", { value: { mediaDevices: devices, locks, permissions }, configurable: true });
   Connection.made = [];
   Connection.check = () => undefined;
-  Object.assign(globalThis, { MediaStream: Stream, RTCPeerConnection: Connection, reportError: console.error });
+  Object.assign(globalThis, { localStorage, MediaStream: Stream, RTCPeerConnection: Connection, reportError: console.error });
   return { devices, locks };
 }
 
