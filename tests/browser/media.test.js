@@ -333,3 +333,60 @@ story("of two tabs one has sound and picture; when it goes, the other takes them
   await alice.shows('#media li[data-mended="true"]');
   await Promise.all([flows(alice, ["bob"]), flows(second, ["alice"])]);
 });
+
+/**
+ * Sees to it that Bob, who is connected anew, sends neither sound nor picture until he says so.
+ * @param {Person} alice
+ * @param {Person} bob
+ */
+async function staysMuted(alice, bob) {
+  await stands(bob, "on");
+  await alice.shows('#media li[data-user="bob"][data-state="connected"][data-mended="true"][data-microphone="false"][data-camera="false"]');
+  await bob.page.locator('#media[data-devices="0"]').waitFor({ state: "attached" });
+  await flows(bob, ["alice"]);
+  await press(bob, "camera");
+  // Two seconds of pictures come, and not a sound.
+  await alice.page.waitForFunction(() => Number(document.querySelector("#media li")?.getAttribute("data-frames")) >= 20);
+  assert.equal(await alice.page.locator("#media li").getAttribute("data-energy"), "0");
+  await press(bob, "microphone");
+  await flows(alice, ["bob"]);
+}
+
+// spec: R1, L9
+story("who is muted and has closed the camera stays so in the tab that takes over", async (stage) => {
+  const { alice, bob } = await pair(stage);
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+  await press(bob, "microphone");
+  await press(bob, "camera");
+  const second = await caller(bob.profile, "bob");
+  await stands(second, "elsewhere");
+  await mark(alice);
+  await bob.close();
+  await staysMuted(alice, second);
+});
+
+// spec: R1, L9
+story("who is muted and has closed the camera stays so when the page is loaded again", async (stage) => {
+  const { alice, bob } = await pair(stage, { init: "takeUpCall: true" });
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+  await press(bob, "microphone");
+  await press(bob, "camera");
+  await mark(alice);
+  await bob.page.reload();
+  await staysMuted(alice, bob);
+});
+
+// spec: R1, L9
+story("sound and picture stay in the tab that is loaded again, and don't go to one that nobody looks at", async (stage) => {
+  const { alice, bob } = await pair(stage);
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+  const second = await caller(bob.profile, "bob");
+  await stands(second, "elsewhere");
+  await second.background();
+  await mark(alice);
+  await bob.page.reload();
+  await stands(bob, "on");
+  await alice.shows('#media li[data-user="bob"][data-state="connected"][data-mended="true"]');
+  await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
+  await stands(second, "elsewhere");
+});

@@ -7,7 +7,8 @@ import { app } from "./app.js";
  * `#mark`, `#camera`, `#microphone` and `#retry`, and shows: `#media`, with `data-state`, `data-problem`, `data-devices`, how
  * many devices are open; in it an item for each of the others, with `data-user`, `data-state`, `data-camera`, `data-microphone`, and since
  * `#mark` was pressed: `data-flows`, whether pictures were decoded and sound came; `data-mended`, whether the path
- * was looked for anew; and `data-path`, by which candidates it goes. Its log has each signal by whom, with what it brought.
+ * was looked for anew; of the connection as it is, `data-frames` and `data-energy`, how many pictures and how much sound came; and
+ * `data-path`, by which candidates it goes. Its log has each signal by whom, with what it brought.
  * @param {import("./browser.js").Profile} profile
  * @param {string} user
  * @param {{ accepts?: boolean, calls?: string[], init?: string, media?: string, before?: string }} [how] `accepts`:
@@ -71,7 +72,7 @@ export async function caller(profile, user, { accepts = true, calls = [], init =
         const mark = marks.get(user.id);
         // Another connection counts from nothing again.
         const flows = now.frames > 0 && now.energy > 0 && (now.ufrag !== mark.ufrag || (now.frames > mark.frames + 2 && now.energy > mark.energy));
-        Object.assign(item.dataset, { flows, path: now.path, mended: mark.ufrag !== "" && now.ufrag !== "" && now.ufrag !== mark.ufrag });
+        Object.assign(item.dataset, { flows, frames: now.frames, energy: now.energy, path: now.path, mended: mark.ufrag !== "" && now.ufrag !== "" && now.ufrag !== mark.ufrag });
         item.querySelector("code").textContent = JSON.stringify([{ ...item.dataset }, now, mark]);
       }
     };
