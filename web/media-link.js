@@ -2,7 +2,7 @@
 
 import { KINDS } from "./media-devices.js";
 import {
-  Handshake, LONGEST_DESCRIPTION, MOST_CANDIDATES, offersTo, pause, relayCandidate, relayDescription, remedy,
+  givesWay, Handshake, LONGEST_DESCRIPTION, offersTo, pause, relayCandidate, relayDescription, remedy,
 } from "./media-rules.js";
 
 /** @typedef {import("./media-rules.js").Kind} Kind */
@@ -26,6 +26,8 @@ import {
 const GATHER_MS = 30;
 /** How long a path that broke may come back by itself, in ms. */
 const BROKEN_MS = 2_000;
+/** How soon after a connection was made theirs may ask for another, in ms: what is sooner counts as lost. */
+const SOONEST_MS = 250;
 /** Pause after a signal that could not be sent, in ms, unless the server names one. */
 const UNSENT_MS = 1_000;
 /** After how long they are told once more what is sent, in ms: nothing else would show that a signal was lost. */
@@ -55,11 +57,13 @@ export class Link {
     this.closed = false;
     this.tries = 0;
     this.pumping = false;
+    /** When the connection was made, in ms. */
+    this.begun = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.reminder = undefined;
-    /** @type {RTCPeerConnection | undefined} */
+    /** None, if the browser makes no more of them. @type {RTCPeerConnection | undefined} */
     this.pc = undefined;
     /** The number of the last offer that was made, or taken. */
     this.round = 0;
@@ -86,17 +90,29 @@ export class Link {
   begin() {
     this.pc?.close();
     for (const track of this.stream.getTracks()) this.stream.removeTrack(track);
-    const pc = new RTCPeerConnection(this.host.configuration());
+    const pc = this.connection();
+    this.begun = performance.now();
     [this.pc, this.answered, this.asked, this.early, this.owed] = [pc, false, null, [], nothing()];
     this.enter(0);
     // A connection that is closed may leave a thing undone for ever, so the next one doesn't wait for it.
     [this.work, this.working] = [Promise.resolve(), 0];
+    if (!pc) return;
     pc.addEventListener("icecandidate", ({ candidate }) => this.gathered(candidate));
     pc.addEventListener("track", () => this.show());
     pc.addEventListener("connectionstatechange", () => this.moved(pc.connectionState));
     // Who answers finds these in the offer. Both stay, whatever is sent: to switch a camera on needs no offer.
     if (this.offers) for (const kind of KINDS) pc.addTransceiver(kind, { direction: "sendrecv" });
     this.attach();
+  }
+
+  /** @returns {RTCPeerConnection | undefined} undefined if there can't be one just now; `mend` sees to it */
+  connection() {
+    try {
+      return new RTCPeerConnection(this.host.configuration());
+    } catch (error) {
+      console.warn("Ringback: no connection could be made:", error);
+      return undefined;
+    }
   }
 
   /** Ends it. */
@@ -138,6 +154,8 @@ export class Link {
    */
   hear(signal) {
     if (this.closed) return;
+    // So nobody can keep this device busy with making connections.
+    if (this.handshake.renewedBy(signal) && performance.now() - this.begun < SOONEST_MS) return;
     const { fresh, take, greet } = this.handshake.hear(signal);
     if (fresh) {
       this.begin();
@@ -247,9 +265,13 @@ export class Link {
 
   /** @param {RTCIceCandidate | null} candidate */
   gathered(candidate) {
-    if (!candidate?.candidate || this.candidates.length >= MOST_CANDIDATES) return;
+    if (!candidate?.candidate) return;
     const text = this.host.relayOnly ? relayCandidate(candidate.candidate) : candidate.candidate;
     if (text === null) return;
+    const place = givesWay(this.candidates, text);
+    if (place < 0) return;
+    this.candidates.splice(place, 1);
+    if (place < this.told) this.told -= 1;
     this.candidates.push({ candidate: text, sdpMid: candidate.sdpMid, sdpMLineIndex: candidate.sdpMLineIndex });
     setTimeout(() => this.pump(), GATHER_MS);
   }

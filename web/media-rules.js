@@ -46,7 +46,7 @@
 export const MOST_IN_MESH = 4;
 /** Longest description, in characters; the wire takes 32 KiB for the whole signal. */
 export const LONGEST_DESCRIPTION = 28_000;
-/** Candidates in one signal; more are dropped. */
+/** Candidates in one signal; of more, some are dropped. */
 export const MOST_CANDIDATES = 32;
 /** Tries for a connection before it is given up. */
 export const MOST_TRIES = 8;
@@ -138,16 +138,25 @@ export class Handshake {
   }
 
   /**
+   * Whether a signal of theirs takes a new connection of ours, too.
+   * @param {{session: string, to: string | null}} signal
+   */
+  renewedBy({ session, to }) {
+    return this.used && session !== this.theirs && (to === null || to === this.mine);
+  }
+
+  /**
    * Hears a signal of theirs.
    * @param {{session: string, to: string | null}} signal
    * @returns {{fresh: boolean, take: boolean, greet: "no" | "known" | "unknown"}} fresh: our connection has to be a new one;
    *   take: the rest of the signal counts; greet: they are to be told of our session, as one who knows theirs or doesn't
    */
-  hear({ session, to }) {
+  hear(signal) {
+    const { session, to } = signal;
     // They speak to a connection that we gave up, or it took its time. What we know of them may be of the past as well, and
     // two who name what is past to each other would do so for ever.
     if (to !== null && to !== this.mine) return { fresh: false, take: false, greet: "unknown" };
-    const fresh = this.used && session !== this.theirs;
+    const fresh = this.renewedBy(signal);
     if (fresh) this.renew();
     this.theirs = session;
     return { fresh, take: !fresh && to !== null, greet: fresh || to === null ? "known" : "no" };
@@ -271,6 +280,32 @@ export function relayDescription(sdp) {
  */
 export function hasRelay(servers) {
   return servers.some(({ urls }) => [urls].flat().some((url) => /^turns?:/.test(url)));
+}
+
+/**
+ * The servers with the addresses that this browser takes: one that it refuses would keep it from connecting at all.
+ * @param {RTCIceServer[]} servers
+ * @param {(server: RTCIceServer) => boolean} takes tells of one address
+ * @returns {RTCIceServer[]}
+ */
+export function takenServers(servers, takes) {
+  return servers.flatMap((server) => {
+    const urls = [server.urls].flat().filter((url) => takes({ ...server, urls: [url] }));
+    return urls.length > 0 ? [{ ...server, urls }] : [];
+  });
+}
+
+/**
+ * Which of the candidates gives way to another, when no more can be told: to a relay's, which come last and may be the
+ * only ones that lead anywhere, the last of this device's own.
+ * @param {RTCIceCandidateInit[]} candidates
+ * @param {string} candidate
+ * @returns {number} its place; that after the last: none has to; -1: none does
+ */
+export function givesWay(candidates, candidate) {
+  if (candidates.length < MOST_CANDIDATES) return candidates.length;
+  if (!/ typ relay( |$)/.test(candidate)) return -1;
+  return candidates.map((one) => / typ host( |$)/.test(one.candidate ?? "")).lastIndexOf(true);
 }
 
 /** Why a microphone or camera isn't there: there is none; the user, or the browser, said no; something else has it. */

@@ -127,6 +127,10 @@ export class Connection extends EventTarget {
     this.configuration = configuration;
   }
 
+  getConfiguration() {
+    return this.configuration;
+  }
+
   async createOffer() {
     return { type: "offer", sdp: "v=0" };
   }
@@ -159,5 +163,5 @@ export function browser() {
 
 /** Lets everything happen that is about to. @returns {Promise<void>} */
 export function moment() {
-  return new Promise((resolve) => setTimeout(resolve));
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  deviceProblem, Handshake, hasRelay, lackOf, LONGEST_DESCRIPTION, mesh, MOST_CANDIDATES, MOST_TRIES, offersTo, pause,
-  readSignal, relayCandidate, relayDescription, remedy,
+  deviceProblem, givesWay, Handshake, hasRelay, lackOf, LONGEST_DESCRIPTION, mesh, MOST_CANDIDATES, MOST_TRIES, offersTo, pause,
+  readSignal, relayCandidate, relayDescription, remedy, takenServers,
 } from "../media-rules.js";
 
 /** @param {string} id @param {number} entered @param {string} [state] */
@@ -192,4 +192,26 @@ test("what is told of devices that are lacking", () => {
   assert.match(deviceProblem({ audio: "missing", video: "busy" }, both)?.message ?? "", /Your camera .* using it\./);
   const names = ["NotAllowedError", "SecurityError", "NotReadableError", "NotFoundError", "OverconstrainedError"];
   assert.deepEqual(names.map((name) => lackOf({ name })), ["denied", "denied", "busy", "missing", "missing"]);
+});
+
+test("an address that the browser refuses takes no other with it", () => {
+  const servers = [
+    { urls: ["turn:a.example", "turn:a.example?transport=sctp"], username: "u", credential: "c" },
+    { urls: "stun:b.example" }, { urls: ["stun:"] },
+  ];
+  const takes = (/** @type {RTCIceServer} */ { urls }) => /^\w+:[a-z.]+$/.test(String(urls));
+  assert.deepEqual(takenServers(servers, takes), [
+    { urls: ["turn:a.example"], username: "u", credential: "c" }, { urls: ["stun:b.example"] },
+  ]);
+});
+
+test("of too many candidates, this device's own give way to a relay's", () => {
+  /** @param {string} type */
+  const of = (type) => ({ candidate: `candidate:1 1 udp 1 192.0.2.1 9 typ ${type}` });
+  const some = [of("host"), of("srflx")];
+  assert.equal(givesWay(some, of("host").candidate), 2, "there is room");
+  const all = [of("srflx"), ...Array(MOST_CANDIDATES - 2).fill(of("host")), of("relay")];
+  assert.equal(givesWay(all, of("relay").candidate), MOST_CANDIDATES - 2);
+  assert.equal(givesWay(all, of("srflx").candidate), -1);
+  assert.equal(givesWay(Array(MOST_CANDIDATES).fill(of("relay")), of("relay").candidate), -1);
 });
