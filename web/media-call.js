@@ -2,7 +2,7 @@
 
 import { Devices } from "./media-devices.js";
 import { Link } from "./media-link.js";
-import { hasRelay, readSignal } from "./media-rules.js";
+import { hasRelay, readSignal, takenServers } from "./media-rules.js";
 
 /** @typedef {import("./media.js").MediaService} MediaService */
 /** @typedef {import("./media-rules.js").Member} Member */
@@ -14,6 +14,8 @@ const DEVICES_MS = 3_000;
 const REQUEST_MS = 10_000;
 /** Pause before a request is tried again, in ms, unless the server names one. */
 const AGAIN_MS = 1_000;
+/** How long the servers that are known do, when new ones are refused, in ms. */
+const REFUSED_MS = 60_000;
 /** Of the time that a relay's password holds, how much passes before a new one is fetched. */
 const RENEWED_AFTER = 0.8;
 /** Longest that a timer of the browser can be set, in ms. */
@@ -165,21 +167,29 @@ export class MediaCall {
     this.devices.close();
   }
 
+  /** @param {number} ms until the ICE servers are asked for again */
+  renewIn(ms) {
+    clearTimeout(this.renewal);
+    if (this.closed) return;
+    this.renewal = setTimeout(() => this.fetchServers(), Math.min(Math.max(ms, AGAIN_MS), LONGEST_TIMER_MS));
+  }
+
   /** Asks for the ICE servers until there is an answer, and again before their passwords expire. */
   async fetchServers() {
     const { service, invitationID, relayOnly } = this.options;
     while (!this.closed) {
       try {
         const { iceServers, expiresInMs } = await inTime(service.iceServers(invitationID));
-        this.iceServers = iceServers;
-        clearTimeout(this.renewal);
-        if (expiresInMs !== undefined) {
-          const ms = Math.min(Math.max(expiresInMs * RENEWED_AFTER, AGAIN_MS), LONGEST_TIMER_MS);
-          this.renewal = setTimeout(() => this.fetchServers(), ms);
-        }
+        if (this.closed) return;
+        this.iceServers = takenServers(iceServers, takes);
+        if (expiresInMs !== undefined) this.renewIn(expiresInMs * RENEWED_AFTER);
         break;
       } catch (/** @type {any} */ error) {
-        if (error?.code !== "unavailable" && error?.code !== "rate_limited") break; // there are none to be had
+        if (error?.code !== "unavailable" && error?.code !== "rate_limited") {
+          // There are none to be had; but who had some may be given some again.
+          if (this.iceServers) this.renewIn(REFUSED_MS);
+          break;
+        }
         await sleep(error.retryAfterMs ?? AGAIN_MS);
       }
     }
@@ -187,6 +197,17 @@ export class MediaCall {
     this.noRelay = relayOnly && !hasRelay(this.iceServers ?? []);
     for (const link of this.links) link.pc?.setConfiguration(this.host.configuration());
     this.options.changed();
+  }
+}
+
+/** Whether this browser takes an ICE server, of one address. @param {RTCIceServer} server */
+function takes(server) {
+  try {
+    new RTCPeerConnection({ iceServers: [server] }).close();
+    return true;
+  } catch (error) {
+    console.warn(`Ringback: this browser takes no ICE server ${server.urls}:`, error);
+    return false;
   }
 }
 
