@@ -319,6 +319,7 @@ export class CallMedia extends EventTarget {
 
   /** Keeps what the user says about this stay; outside a call, about those to come. @param {{microphone?: boolean, camera?: boolean}} said */
   #say(said) {
+    this.#follow(); // it is about the call as it is now
     const call = this.#call;
     if (!call || this.state === "idle") Object.assign(this.#options, said);
     else this.#want(call, said);

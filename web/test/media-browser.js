@@ -151,6 +151,7 @@ export function browser() {
   const localStorage = {
     getItem: (/** @type {string} */ name) => kept.get(name) ?? null,
     setItem: (/** @type {string} */ name, /** @type {string} */ value) => kept.set(name, value),
+    removeItem: (/** @type {string} */ name) => kept.delete(name),
   };
   const [devices, locks] = [new Desk(), new Locks()];
   const permissions = { query: async () => ({ state: "granted" }) };

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { CallMedia } from "../media.js";
+import { forget, keep, recall } from "../storage.js";
 import { browser, moment } from "./media-browser.js";
 
 /**
@@ -100,6 +101,26 @@ test("what was said before a call holds in the tab that takes the call over, too
   assert.deepEqual([second.media.state, second.media.microphone, second.media.camera], ["on", false, true]);
 });
 
+// spec: R1, S15
+test("who signs off leaves nothing behind of how they wanted it; what isn't ours counts for nothing", async (t) => {
+  browser();
+  const { service, media } = tab(t);
+  await service.say(call([HERSELF, BOB]));
+  await media.setMicrophone(false);
+  assert.equal(recall("alice", "media").microphone, false);
+  media.close();
+  forget("alice");
+  assert.equal(recall("alice", "media"), undefined);
+  for (const strange of [7, null, { stay: "i 1" }, { stay: "i 1", microphone: "no", camera: 1 }]) {
+    keep("alice", strange, "media");
+    const next = tab(t);
+    await next.service.say(call([HERSELF, BOB]));
+    assert.deepEqual([next.media.microphone, next.media.camera], [true, true]);
+    next.media.close();
+    await moment();
+  }
+});
+
 // spec: R1
 test("without storage, who is muted in a call is so in that call, though they were out of its four; and not in the next", async (t) => {
   browser();
@@ -183,6 +204,16 @@ test("where two who call each other find that it is a voice call, the camera is 
     media.close();
     await moment();
   }
+});
+
+// spec: R1, L10
+test("what the user says is about the call as it is, though the media have not heard of that yet", async (t) => {
+  browser();
+  const { service, media } = tab(t);
+  await service.say(call([HERSELF, BOB]));
+  service.calls = [call([HERSELF, BOB], { callType: "voice" })];
+  await media.setMicrophone(false);
+  assert.deepEqual([media.microphone, media.camera], [false, false]);
 });
 
 // spec: R1
