@@ -207,8 +207,8 @@ export class CallMedia extends EventTarget {
 
   /**
    * Stops sound and picture at once, and leaves the call.
-   * @throws {CallError} if that could not be; what was stopped stays so. `unavailable`: the server isn't to be reached just
-   *   now, and learns of it once it is
+   * @throws {CallError} if that could not be; what was stopped stays so. `unavailable`: the server could not be told for ten
+   *   seconds, and is once there is a connection
    */
   async hangUp() {
     const call = this.#service.calls.find((one) => one.inCall);
@@ -317,7 +317,10 @@ export class CallMedia extends EventTarget {
     });
   }
 
-  /** Keeps what the user says about this stay; outside a call, about those to come. @param {{microphone?: boolean, camera?: boolean}} said */
+  /**
+   * Keeps what the user says about this stay; outside a call, about those to come.
+   * @param {{microphone?: boolean, camera?: boolean}} said
+   */
   #say(said) {
     this.#follow(); // it is about the call as it is now
     const call = this.#call;
