@@ -390,3 +390,20 @@ story("sound and picture stay in the tab that is loaded again, and don't go to o
   await Promise.all([flows(alice, ["bob"]), flows(bob, ["alice"])]);
   await stands(second, "elsewhere");
 });
+
+// spec: R1, L10
+story("who calls by video, and is called by voice at once, is in a voice call: the camera is closed, and may be opened", async (stage) => {
+  await stage.serve();
+  const profile = await stage.profile(undefined, { devices: "fake" });
+  const bob = await caller(profile, "bob", { accepts: false, before: 'press("voice", () => service.send({ invitees: ["alice"] }));' });
+  const alice = await caller(profile, "alice", { calls: ["bob"] });
+  await press(alice, "call");
+  const devices = (/** @type {number} */ count) => alice.page.locator(`#media[data-devices="${count}"]`).waitFor({ state: "attached" });
+  await devices(2);
+  await bob.heard("rings");
+  await press(bob, "voice");
+  await bob.shows('#media li[data-user="alice"][data-state="connected"][data-microphone="true"][data-camera="false"][data-picture="0"]');
+  await devices(1);
+  await press(alice, "camera");
+  await bob.shows('#media li[data-user="alice"][data-camera="true"][data-picture="1"]');
+});
