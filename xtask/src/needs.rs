@@ -133,8 +133,9 @@ fn install(shell: &Shell, distribution: &str, packages: &[&str]) -> Result<()> {
     println!("installing {list}");
     shell.run("apt-get", "update -qq")?;
     let mut command = shell.command("apt-get");
-    // Programs are wanted, and no service of theirs is to be started: by that runlevel none is.
-    command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+    // Programs are wanted, and no service of theirs is to be started now: `invoke-rc.d` goes by the runlevel, systemd by
+    // the other. That some are enabled for the next start is Debian's way.
+    command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1").env("SYSTEMD_OFFLINE", "1");
     command.args(["install", "-y", "-qq", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends"]).args(packages);
     shell::run(&mut command)
 }

@@ -137,6 +137,7 @@ pub(super) fn cpu_time(pid: u32) -> Result<Duration> {
         let time: Option<u64> = times.split(' ').next().and_then(|time| time.parse().ok());
         nanos += time.context("this kernel doesn't tell the CPU time of threads (schedstat)")?;
     }
+    ensure!(nanos > 0, "this kernel doesn't tell the CPU time of threads (schedstat)");
     Ok(Duration::from_nanos(nanos))
 }
 

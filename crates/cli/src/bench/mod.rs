@@ -37,9 +37,11 @@ fn until_stopped(bench: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime")?;
     runtime.block_on(async {
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut hangup = signal(SignalKind::hangup())?;
         tokio::select! {
             done = bench => done,
             _ = interrupt.recv() => bail!("stopped; what it had started and made is gone"),
+            _ = hangup.recv() => bail!("stopped; what it had started and made is gone"),
             _ = terminate.recv() => bail!("stopped; what it had started and made is gone"),
         }
     })

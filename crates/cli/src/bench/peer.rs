@@ -37,6 +37,8 @@ impl Peer {
     /// Opens a WebSocket; the number chooses the address of the loopback network that it comes from.
     async fn open(at: SocketAddr, number: u32) -> Result<Self> {
         let socket = TcpSocket::new_v4()?;
+        // Closed by a reset: a port that waits after its end would be missing to the next round.
+        socket.set_zero_linger()?;
         let [low, high, ..] = (number / PORTS).to_le_bytes();
         socket.bind((Ipv4Addr::new(127, 0, high, low + 1), 0).into())?;
         let stream = timeout(PATIENCE, socket.connect(at)).await.context("it takes no connection in time")??;

@@ -214,15 +214,16 @@ impl Listener {
 
     /// As a click on the newest missed call that is on show; else on the newest that there is.
     fn call_back(&mut self) {
-        let newest = self.shown.iter().rev().find(|shown| shown.missed_call.is_some());
-        if let (Some(newest), Some(clicks)) = (newest, self.shows.clicks.get()) {
-            clicks.clicked(newest);
-            return;
-        }
         let Some(missed) = self.service.missed().calls.into_iter().next() else {
             self.screen.line("nothing missed");
             return;
         };
+        // Of what was shown, the one that the last line names.
+        let named = |shown: &&Notification| shown.missed_call.as_ref().is_some_and(|call| call.id == missed.id);
+        if let (Some(shown), Some(clicks)) = (self.shown.iter().find(named), self.shows.clicks.get()) {
+            clicks.clicked(shown);
+            return;
+        }
         let (service, to) = (self.service.clone(), self.shows.to.clone());
         // A refusal is told by its own event (S3).
         self.ask(async move {

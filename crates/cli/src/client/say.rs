@@ -135,13 +135,17 @@ pub(super) fn company(call: &Call) -> Company {
         call.others.iter().filter(|other| now(&other.turns)).map(|other| &other.person).collect()
     };
     let (here, rung) = (who(&[TurnState::Accepted]), who(&[TurnState::Inviting, TurnState::Ringing]));
+    let unlisted = (call.others_count as usize).saturating_sub(call.others.len());
     if call.in_call > 1 {
         let others = call.in_call as usize - 1;
         Company::With(few(&here, others.saturating_sub(here.len())))
-    } else if rung.is_empty() {
-        Company::Alone
-    } else {
+    } else if !rung.is_empty() {
         Company::Rings(few(&rung, 0))
+    } else if unlisted > 0 {
+        // Of a crowd those who changed last are listed; the others may ring still.
+        Company::Rings(format!("{unlisted} more"))
+    } else {
+        Company::Alone
     }
 }
 

@@ -52,8 +52,12 @@ impl Told {
     fn change(&mut self, name: &str, user: &UserId, state: TurnState) -> Option<String> {
         match state {
             TurnState::Ringing => Some(format!("it rings at {name}'s")),
-            // Who answered was named already.
-            TurnState::Accepted => self.present.insert(user.clone()).then(|| format!("{name} is in the call")),
+            TurnState::Accepted => {
+                // By answering, or by joining what nobody had answered.
+                self.answered = true;
+                // Who answered was named already.
+                self.present.insert(user.clone()).then(|| format!("{name} is in the call"))
+            }
             TurnState::Left => {
                 self.present.remove(user);
                 Some(format!("{name} left"))

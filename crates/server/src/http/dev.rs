@@ -109,7 +109,8 @@ pub(super) async fn token(
 /// The name of a user of the demo: `dave-miller` is Dave Miller.
 fn display_name(user: &str) -> String {
     let capitalised = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
-    user.split('-').filter(|word| !word.is_empty()).map(capitalised).collect::<Vec<_>>().join(" ")
+    let name = user.split('-').filter(|word| !word.is_empty()).map(capitalised).collect::<Vec<_>>().join(" ");
+    if name.is_empty() { user.to_owned() } else { name }
 }
 
 /// Whether a page of this server's own asks, in a browser on this machine, with nobody in between.
@@ -194,5 +195,6 @@ mod tests {
         assert!(is_name("alice") && is_name("user-2"));
         assert!(!is_name("") && !is_name("Alice") && !is_name("a/b") && !is_name(&"x".repeat(33)));
         assert_eq!([display_name("alice"), display_name("dave--miller-2")], ["Alice", "Dave Miller 2"]);
+        assert_eq!(display_name("-"), "-", "everybody has a name");
     }
 }
