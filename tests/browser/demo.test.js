@@ -321,3 +321,26 @@ story("every state is usable by ear, by keyboard, in light and dark, and on a ph
   await bob.page.goto(origin);
   await usable(bob, "who are you");
 }, { seconds: 120 });
+
+// spec: R1
+story("who hangs up while the server is out of reach sends nothing any more, and leaves once it is back", async (stage) => {
+  const server = await stage.serve();
+  const alice = await stage.person("alice", { devices: "fake" });
+  const bob = await stage.person("bob", { devices: "fake" });
+  await alice.call(["bob"], { video: true });
+  await bob.rings("Alice");
+  await bob.accept();
+  await alice.shows("#tiles .tile.self.pictured");
+  await bob.shows('#tiles .tile[data-user="alice"].pictured');
+  server.program?.child.kill("SIGSTOP");
+  try {
+    await alice.hangUp();
+    await alice.hides("#tiles .tile.self.pictured");
+    await alice.hides("#microphone");
+    await bob.hides('#tiles .tile[data-user="alice"].pictured');
+  } finally {
+    server.program?.child.kill("SIGCONT");
+  }
+  await alice.hides("#call");
+  await bob.hides("#call");
+});
