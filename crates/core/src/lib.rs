@@ -4,6 +4,7 @@
 //! - [`mod@line`]: one user, and every rule over more than one invitation.
 //! - [`engine`]: batches of steps, timers, and the order in which answers leave.
 //! - [`device`]: the client's half: what to ring, show, withdraw and dial back.
+//! - [`shared`]: a value that is shared until somebody changes it.
 //! - [`world`]: what is loaded, and one step's changes over it.
 //! - [`step`]: what is asked and answered between them.
 
@@ -16,6 +17,7 @@ pub mod line;
 #[cfg(feature = "planted")]
 pub mod planted;
 pub mod refusal;
+pub mod shared;
 pub mod step;
 pub mod time;
 pub mod world;

@@ -27,8 +27,6 @@ pub struct Limits {
     pub remind: Duration,
     /// Turns kept of one participant in one invitation; 16. The oldest hidden one goes first, then the oldest.
     pub turns_kept: usize,
-    /// Request ids kept of one user; 32 (K1).
-    pub requests_kept: usize,
     /// Unhandled missed calls kept of one user; 1,000. Beyond it the oldest of the same caller goes first, then the oldest.
     pub missed_kept: usize,
     /// Devices registered of one user; 32. Beyond it the one longest unseen goes.
@@ -53,7 +51,6 @@ impl Default for Limits {
             alone: Duration::from_secs(60),
             remind: Duration::from_secs(2),
             turns_kept: 16,
-            requests_kept: 32,
             missed_kept: 1000,
             devices_per_user: 32,
             people_listed: 1000,
@@ -62,6 +59,8 @@ impl Default for Limits {
     }
 }
 
+/// Request ids kept of one user (K1).
+pub const REQUESTS: u64 = 32;
 /// How many participants, at most, a view or an event lists (S16, K5).
 pub const LISTED: usize = 20;
 /// How many missed calls' notifications, at most, a device is given (M7).

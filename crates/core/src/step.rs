@@ -4,6 +4,7 @@ use crate::call::{CallType, CallView, EndReason, Mode};
 use crate::id::{CallId, DeviceId, InvitationId, MissedId, Person, RequestId, SessionId, TurnNo, UserId};
 use crate::line::{DeviceConfig, Made, MissedCall};
 use crate::refusal::{Code, Refusal};
+use crate::shared::Shared;
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -456,9 +457,11 @@ pub enum Fact {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Writes {
     /// Calls that are new or changed.
-    pub calls: Vec<crate::call::CallRecord>,
-    /// Lines that are new or changed, without their missed calls.
-    pub lines: Vec<crate::line::LineRecord>,
+    pub calls: Vec<Shared<crate::call::Call>>,
+    /// Lines that are new or changed, without their missed calls and requests.
+    pub lines: Vec<Shared<crate::line::LineRecord>>,
+    /// Requests to remember: of each user, the last [`REQUESTS`](crate::limits::REQUESTS) by number.
+    pub requests: Vec<(UserId, Arc<crate::line::Remembered>)>,
     /// Missed calls that are new or changed.
     pub missed: Vec<(UserId, MissedCall)>,
     /// Missed calls that are handled for good.
@@ -474,6 +477,7 @@ impl Writes {
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()
             && self.lines.is_empty()
+            && self.requests.is_empty()
             && self.missed.is_empty()
             && self.handled.is_empty()
             && self.history.is_empty()
@@ -498,6 +502,8 @@ pub struct LoadedLine {
     pub line: Option<crate::line::LineRecord>,
     /// Its unhandled missed calls, those handled by a click that may be undone included.
     pub missed: Vec<MissedCall>,
+    /// What the last requests made, oldest first.
+    pub requests: Vec<Arc<crate::line::Remembered>>,
     /// The running invitations that the user has any part in: the line's standing is derived from them (K1).
     pub running: Vec<InvitationId>,
 }

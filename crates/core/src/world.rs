@@ -8,10 +8,10 @@ use crate::id::{DeviceId, InvitationId, MissedId, SessionId, UserId};
 use crate::limits::Limits;
 use crate::line::{HistoryRecord, Line};
 use crate::refusal::{Code, Refusal};
+use crate::shared::Shared;
 use crate::step::{Fact, Key, Output};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Sessions of one user, by device. Volatile: it is what the sockets are.
 pub type Sessions = BTreeMap<DeviceId, SessionId>;
@@ -20,9 +20,9 @@ pub type Sessions = BTreeMap<DeviceId, SessionId>;
 #[derive(Debug, Default)]
 pub struct World {
     /// Calls, or the knowledge that there is none.
-    pub(crate) calls: BTreeMap<InvitationId, Option<Arc<Call>>>,
+    pub(crate) calls: BTreeMap<InvitationId, Option<Shared<Call>>>,
     /// Lines.
-    pub(crate) lines: BTreeMap<UserId, Arc<Line>>,
+    pub(crate) lines: BTreeMap<UserId, Shared<Line>>,
     /// Who is connected.
     pub(crate) sessions: BTreeMap<UserId, Sessions>,
 }
@@ -58,8 +58,8 @@ pub(crate) struct Cx<'a> {
 pub(crate) struct Txn<'a> {
     world: &'a World,
     pub(crate) cx: Cx<'a>,
-    calls: BTreeMap<InvitationId, Arc<Call>>,
-    lines: BTreeMap<UserId, Arc<Line>>,
+    calls: BTreeMap<InvitationId, Shared<Call>>,
+    lines: BTreeMap<UserId, Shared<Line>>,
     sessions: BTreeMap<UserId, Sessions>,
     running_timers_of: Option<InvitationId>,
     pub(crate) reminds: Vec<(InvitationId, UserId)>,
@@ -72,8 +72,8 @@ pub(crate) struct Txn<'a> {
 /// A step's changes, taken off the world that they were made over.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
-    pub(crate) calls: BTreeMap<InvitationId, Arc<Call>>,
-    pub(crate) lines: BTreeMap<UserId, Arc<Line>>,
+    pub(crate) calls: BTreeMap<InvitationId, Shared<Call>>,
+    pub(crate) lines: BTreeMap<UserId, Shared<Line>>,
     pub(crate) sessions: BTreeMap<UserId, Sessions>,
     pub(crate) reminds: Vec<(InvitationId, UserId)>,
     pub(crate) facts: Vec<Fact>,
@@ -86,14 +86,14 @@ impl World {
     pub(crate) fn apply(&mut self, change: Change) {
         for (user, mut line) in change.lines {
             if let Some(known) = self.lines.get(&user).filter(|known| known.running != line.running) {
-                Arc::make_mut(&mut line).running.clone_from(&known.running);
+                line.running.clone_from(&known.running);
             }
             self.lines.insert(user, line);
         }
         for (id, call) in change.calls {
             for user in call.users() {
                 if let Some(line) = self.lines.get_mut(user).filter(|l| l.running.contains(&id) != call.running()) {
-                    Arc::make_mut(line).stands(id, call.running());
+                    line.stands(id, call.running());
                 }
             }
             self.calls.insert(id, Some(call));
@@ -171,7 +171,7 @@ impl<'a> Txn<'a> {
 
     pub(crate) fn line(&self, user: &UserId) -> Result<&Line, Stop> {
         let line = self.lines.get(user).or_else(|| self.world.lines.get(user));
-        line.map(Arc::as_ref).ok_or_else(|| needs(Key::Line(user.clone())))
+        line.map(|shared| &**shared).ok_or_else(|| needs(Key::Line(user.clone())))
     }
 
     pub(crate) fn line_mut(&mut self, user: &UserId) -> Result<&mut Line, Stop> {
@@ -179,15 +179,15 @@ impl<'a> Txn<'a> {
             let line = self.world.lines.get(user).ok_or_else(|| needs(Key::Line(user.clone())))?;
             self.lines.insert(user.clone(), line.clone());
         }
-        self.lines.get_mut(user).map(Arc::make_mut).ok_or_else(unreachable)
+        self.lines.get_mut(user).map(|shared| &mut **shared).ok_or_else(unreachable)
     }
 
     /// A call, if there is such a one.
     pub(crate) fn find(&self, id: InvitationId) -> Result<Option<&Call>, Stop> {
-        Ok(self.shared(id)?.map(Arc::as_ref))
+        Ok(self.shared(id)?.map(|shared| &**shared))
     }
 
-    fn shared(&self, id: InvitationId) -> Result<Option<&Arc<Call>>, Stop> {
+    fn shared(&self, id: InvitationId) -> Result<Option<&Shared<Call>>, Stop> {
         if let Some(call) = self.calls.get(&id) {
             return Ok(Some(call));
         }
@@ -211,11 +211,11 @@ impl<'a> Txn<'a> {
             let call = self.shared(id)?.ok_or_else(|| Stop::Refused(crate::call::not_found()))?.clone();
             self.calls.insert(id, call);
         }
-        self.calls.get_mut(&id).map(Arc::make_mut).ok_or_else(unreachable)
+        self.calls.get_mut(&id).map(|shared| &mut **shared).ok_or_else(unreachable)
     }
 
     pub(crate) fn insert(&mut self, call: Call) {
-        self.calls.insert(call.id(), Arc::new(call));
+        self.calls.insert(call.id(), call.into());
     }
 
     /// Puts a command to a call.
@@ -234,7 +234,7 @@ impl<'a> Txn<'a> {
 
     /// The running calls that a user has any part in.
     pub(crate) fn standing(&self, user: &UserId) -> Result<Vec<InvitationId>, Stop> {
-        let mut ids: BTreeSet<InvitationId> = self.line(user)?.running.clone();
+        let mut ids: BTreeSet<InvitationId> = self.line(user)?.running.iter().copied().collect();
         ids.extend(self.calls.iter().filter(|(_, c)| c.participant(user).is_some()).map(|(id, _)| *id));
         self.need(ids.iter().map(|id| Key::Call(*id)))?;
         let mut running = Vec::new();
@@ -282,13 +282,13 @@ impl<'a> Txn<'a> {
     }
 
     /// The calls that this step changed, each with how it was before.
-    pub(crate) fn changed(&self) -> Vec<(Option<&Arc<Call>>, &Arc<Call>)> {
+    pub(crate) fn changed(&self) -> Vec<(Option<&Shared<Call>>, &Shared<Call>)> {
         let before = |id| self.world.calls.get(id).and_then(Option::as_ref);
         self.calls.iter().map(|(id, call)| (before(id), call)).filter(|(was, is)| *was != Some(is)).collect()
     }
 
     /// A line's missed calls before this step.
-    pub(crate) fn missed_before(&self, user: &UserId) -> Option<&BTreeMap<MissedId, crate::line::MissedCall>> {
+    pub(crate) fn missed_before(&self, user: &UserId) -> Option<&Shared<BTreeMap<MissedId, crate::line::MissedCall>>> {
         self.world.lines.get(user).map(|l| &l.missed)
     }
 

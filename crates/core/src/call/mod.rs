@@ -36,7 +36,7 @@ use crate::limits::Limits;
 use crate::time::Timestamp;
 
 /// One invitation, held to its invariants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Call(CallRecord);
 
 /// Says which invariant a record breaks.

@@ -5,11 +5,11 @@ use super::{Act, Engine, due_step, random};
 use crate::call::{Call, CallView};
 use crate::id::{InvitationId, UserId};
 use crate::line::{HistoryRecord, Line};
+use crate::shared::Shared;
 use crate::step::{Answer, Fact, Key, Output, Reply, Step, Writes};
 use crate::time::Timestamp;
 use crate::world::{Change, Cx, Sessions, World};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 
 /// How often a step may find that it needs more (K2). Four do for all but a dial-back from a second device while the
 /// first, gone, is in a group that ends with its going: its own call, the caller's, and everyone in either.
@@ -30,8 +30,8 @@ pub(super) struct Batch {
     history: Vec<HistoryRecord>,
     reminds: Vec<(InvitationId, UserId)>,
     signals: Vec<Output>,
-    calls_before: BTreeMap<InvitationId, Option<Arc<Call>>>,
-    lines_before: BTreeMap<UserId, Option<Arc<Line>>>,
+    calls_before: BTreeMap<InvitationId, Option<Shared<Call>>>,
+    lines_before: BTreeMap<UserId, Option<Shared<Line>>>,
     sessions_before: BTreeMap<UserId, Option<Sessions>>,
     touched: BTreeSet<Key>,
     singly: bool,
@@ -122,14 +122,14 @@ impl Batch {
     }
 
     /// What has to be durable before anything of this batch may leave.
-    fn writes(&self, world: &World) -> Writes {
-        let mut writes = Writes { history: self.history.clone(), ..Writes::default() };
+    fn writes(&mut self, world: &World) -> Writes {
+        let mut writes = Writes { history: std::mem::take(&mut self.history), ..Writes::default() };
         for (id, before) in &self.calls_before {
             let Some(Some(call)) = world.calls.get(id) else {
                 continue;
             };
             if before.as_ref() != Some(call) {
-                writes.calls.push(call.record().clone());
+                writes.calls.push(call.clone());
             }
         }
         for (user, before) in &self.lines_before {
@@ -139,10 +139,15 @@ impl Batch {
             if before.as_ref().map(|b| &b.record) != Some(&line.record) {
                 writes.lines.push(line.record.clone());
             }
+            let requests = line.requests_since(before.as_deref());
+            writes.requests.extend(requests.iter().map(|r| (user.clone(), r.clone())));
             let known = before.as_ref().map(|b| &b.missed);
+            if known == Some(&line.missed) {
+                continue;
+            }
             let new = line.missed.iter().filter(|(id, m)| known.and_then(|k| k.get(id)) != Some(m));
             writes.missed.extend(new.map(|(_, m)| (user.clone(), m.clone())));
-            let gone = known.into_iter().flat_map(BTreeMap::keys).filter(|id| !line.missed.contains_key(id));
+            let gone = known.into_iter().flat_map(|k| k.keys()).filter(|id| !line.missed.contains_key(id));
             writes.handled.extend(gone.map(|id| (user.clone(), *id)));
         }
         writes

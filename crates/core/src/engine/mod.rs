@@ -14,12 +14,12 @@ use crate::call::{Call, CallRecord};
 use crate::id::InvitationId;
 use crate::limits::Limits;
 use crate::line::Line;
+use crate::shared::Shared;
 use crate::step::{Actor, Fact, Key, Loaded, Output, Step, Writes};
 use crate::time::Timestamp;
 use crate::world::World;
 use batch::Batch;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Steps decided in one batch, at most (G2).
@@ -202,15 +202,15 @@ impl Engine {
             self.admit(id, record);
         }
         for row in loaded.lines {
-            let record = row.line.unwrap_or_else(|| crate::line::LineRecord::new(row.user.clone()));
-            let mut line = Line::from_record(record, row.missed, row.running);
+            let user = row.user.clone();
+            let mut line = Line::loaded(row);
             // What this batch has decided already is newer than what the store knows.
             for (id, call) in self.batch.iter().flat_map(Batch::changed_calls) {
                 if let Some(call) = self.world.calls.get(&id).and_then(Option::as_deref).or(call) {
-                    line.stands(id, call.running() && call.participant(&row.user).is_some());
+                    line.stands(id, call.running() && call.participant(&user).is_some());
                 }
             }
-            self.world.lines.insert(row.user, Arc::new(line));
+            self.world.lines.insert(user, line.into());
         }
         self.advance()
     }
@@ -269,7 +269,7 @@ impl Engine {
         let call = record.and_then(|r| Call::from_record(r).ok());
         let next = call.as_ref().and_then(|c| c.poll_timeout(&self.limits)).map(|(at, _)| at);
         self.timers.set(id, next);
-        self.world.calls.insert(id, call.map(Arc::new));
+        self.world.calls.insert(id, call.map(Shared::from));
     }
 
     /// Lets go of what need not stay loaded, of these.

@@ -52,8 +52,7 @@ pub(crate) fn join(txn: &mut Txn<'_>, by: &Actor, request: &RequestId, id: Invit
     txn.command(id, Command::Join { user: by.user.clone(), asked })?;
     let turn = txn.call(id)?.last_turn(&by.user).map_or(0, |t| t.no);
     let made = Made::Joined { invitation: id, turn };
-    let limits = *txn.cx.limits;
-    txn.line_mut(&by.user)?.remember(&by.device, request, made.clone(), &limits);
+    txn.line_mut(&by.user)?.remember(&by.device, request, made.clone());
     Ok(Reply::Made(made))
 }
 

@@ -42,8 +42,7 @@ pub(crate) fn dial_back(
     if !matches!(made, Made::Engaged { .. }) {
         let_go(txn, &by.user, *missed)?;
     }
-    let limits = *txn.cx.limits;
-    txn.line_mut(&by.user)?.remember(&by.device, request, made.clone(), &limits);
+    txn.line_mut(&by.user)?.remember(&by.device, request, made.clone());
     Ok(Reply::Made(made))
 }
 

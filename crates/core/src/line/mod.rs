@@ -24,44 +24,65 @@ pub(crate) use settings::{block, do_not_disturb, unblock};
 pub(crate) use settle::settle;
 
 use crate::id::{DeviceId, InvitationId, MissedId, RequestId, UserId};
-use crate::limits::Limits;
+use crate::limits::REQUESTS;
+use crate::shared::Shared;
+use crate::step::LoadedLine;
 use crate::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One user: their settings and missed calls, and the running calls they have a part in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    pub(crate) record: LineRecord,
-    pub(crate) missed: BTreeMap<MissedId, MissedCall>,
-    /// Derived: never written (K1).
-    pub(crate) running: BTreeSet<InvitationId>,
+    pub(crate) record: Shared<LineRecord>,
+    pub(crate) missed: Shared<BTreeMap<MissedId, MissedCall>>,
+    /// The last requests and what they made, oldest first.
+    requests: Vec<Arc<Remembered>>,
+    /// Derived, never written (K1): ascending.
+    pub(crate) running: Vec<InvitationId>,
 }
 
 impl Line {
-    /// Takes what a store kept.
-    pub fn from_record(record: LineRecord, missed: Vec<MissedCall>, running: Vec<InvitationId>) -> Self {
-        Self { record, missed: missed.into_iter().map(|m| (m.id, m)).collect(), running: running.into_iter().collect() }
+    /// Takes what a store kept of a user.
+    pub fn loaded(loaded: LoadedLine) -> Self {
+        let LoadedLine { user, line, missed, requests, mut running } = loaded;
+        running.sort_unstable();
+        Self {
+            record: line.unwrap_or_else(|| LineRecord::new(user)).into(),
+            missed: missed.into_iter().map(|m| (m.id, m)).collect::<BTreeMap<_, _>>().into(),
+            requests,
+            running,
+        }
     }
 
     /// Notes whether a call that the user has a part in runs.
     pub(crate) fn stands(&mut self, id: InvitationId, running: bool) {
-        if running {
-            self.running.insert(id);
-        } else {
-            self.running.remove(&id);
+        match (self.running.binary_search(&id), running) {
+            (Err(at), true) => self.running.insert(at, id),
+            (Ok(at), false) => {
+                self.running.remove(at);
+            }
+            (Ok(_), true) | (Err(_), false) => {}
         }
     }
 
     fn remembered(&self, device: &DeviceId, request: &RequestId) -> Option<&Made> {
-        self.record.requests.iter().rev().find(|r| r.device == *device && r.request == *request).map(|r| &r.made)
+        self.requests.iter().rev().find(|r| r.request == *request && r.device == *device).map(|r| &r.made)
     }
 
-    fn remember(&mut self, device: &DeviceId, request: &RequestId, made: Made, limits: &Limits) {
-        let requests = &mut self.record.requests;
-        requests.push(Arc::new(Remembered { device: device.clone(), request: request.clone(), made }));
-        let over = requests.len().saturating_sub(limits.requests_kept);
-        requests.drain(..over);
+    fn remember(&mut self, device: &DeviceId, request: &RequestId, made: Made) {
+        let no = self.requests.last().map_or(0, |last| last.no + 1);
+        let (device, request) = (device.clone(), request.clone());
+        self.requests.push(Arc::new(Remembered { no, device, request, made }));
+        let kept = self.requests.partition_point(|r| r.no + REQUESTS <= no);
+        self.requests.drain(..kept);
+    }
+
+    /// The requests that are remembered here and not there, oldest first.
+    pub(crate) fn requests_since(&self, before: Option<&Self>) -> &[Arc<Remembered>] {
+        let last = before.and_then(|b| b.requests.last()).map(|r| r.no);
+        let known = self.requests.partition_point(|r| last.is_some_and(|last| r.no <= last));
+        &self.requests[known..]
     }
 
     fn blocks(&self, user: &UserId) -> bool {

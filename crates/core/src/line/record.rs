@@ -48,9 +48,12 @@ pub struct DoNotDisturb {
     pub let_through: BTreeSet<UserId>,
 }
 
-/// What a request made, so that its repeat answers the same (N2).
+/// What a request made, so that its repeat answers the same (N2). The last 32 of a user are kept, each a row of its own
+/// in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Remembered {
+    /// Its number among its user's, counted up by one.
+    pub no: u64,
     /// The device that asked.
     pub device: DeviceId,
     /// Its request id.
@@ -134,7 +137,7 @@ impl MissedCall {
     }
 }
 
-/// One user (K1, K8). The missed calls are rows of their own in the store.
+/// One user (K1, K8). The missed calls and the requests are rows of their own in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LineRecord {
     /// Who, by the name of the newest token seen.
@@ -145,8 +148,6 @@ pub struct LineRecord {
     pub blocked: BTreeSet<UserId>,
     /// Do-not-disturb, if ever set.
     pub do_not_disturb: Option<DoNotDisturb>,
-    /// The last requests and what they made, oldest first.
-    pub requests: Vec<Arc<Remembered>>,
     /// Counts the changes of the missed calls and settings, from 0.
     pub revision: u64,
 }
@@ -159,7 +160,6 @@ impl LineRecord {
             devices: BTreeMap::new(),
             blocked: BTreeSet::new(),
             do_not_disturb: None,
-            requests: Vec::new(),
             revision: 0,
         }
     }

@@ -65,8 +65,7 @@ pub(crate) fn send(txn: &mut Txn<'_>, by: &Actor, request: &RequestId, send: &Se
         dial_back: false,
     };
     let made = ring_up(txn, by, begin, &send.invitees, &send.ring)?;
-    let limits = *txn.cx.limits;
-    txn.line_mut(&by.user)?.remember(&by.device, request, made.clone(), &limits);
+    txn.line_mut(&by.user)?.remember(&by.device, request, made.clone());
     Ok(Reply::Made(made))
 }
 
@@ -131,8 +130,7 @@ pub(crate) fn invite(
     let Sorted { turns, refused, .. } = sort(txn, &by.user, Some(id), invitees, true)?;
     start_turns(txn, by, id, turns, ring)?;
     let made = Made::Invited { invitation: id, call_id, refused, crossed: false };
-    let limits = *txn.cx.limits;
-    txn.line_mut(&by.user)?.remember(&by.device, request, made.clone(), &limits);
+    txn.line_mut(&by.user)?.remember(&by.device, request, made.clone());
     Ok(Reply::Made(made))
 }
 

@@ -12,15 +12,15 @@ use crate::id::{DeviceId, InvitationId, MissedId, Person, UserId};
 use crate::limits::LISTED;
 #[cfg(feature = "planted")]
 use crate::planted::{self, Fault};
+use crate::shared::Shared;
 use crate::step::{Fact, Key};
 use crate::world::{Stop, Txn};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Settles what follows from the changes of a step.
 pub(crate) fn settle(txn: &mut Txn<'_>) -> Result<(), Stop> {
     engage(txn)?;
-    let changes: Vec<(Option<Arc<Call>>, Arc<Call>)> =
+    let changes: Vec<(Option<Shared<Call>>, Shared<Call>)> =
         txn.changed().into_iter().map(|(was, is)| (was.cloned(), is.clone())).collect();
     need_lines(txn, &changes)?;
     for (was, is) in &changes {
@@ -80,7 +80,7 @@ fn engage(txn: &mut Txn<'_>) -> Result<(), Stop> {
 }
 
 /// Everyone whose line may change.
-fn need_lines(txn: &Txn<'_>, changes: &[(Option<Arc<Call>>, Arc<Call>)]) -> Result<(), Stop> {
+fn need_lines(txn: &Txn<'_>, changes: &[(Option<Shared<Call>>, Shared<Call>)]) -> Result<(), Stop> {
     let users: BTreeSet<&UserId> = changes
         .iter()
         .flat_map(|(was, is)| {

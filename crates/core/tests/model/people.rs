@@ -35,7 +35,6 @@ pub(crate) const LIMITS: Limits = Limits {
     alone: Duration::from_secs(60),
     remind: NEVER,
     turns_kept: 16,
-    requests_kept: 32,
     missed_kept: 1000,
     devices_per_user: 32,
     people_listed: 1000,

@@ -6,7 +6,8 @@ use ringback_core::call::{CallRecord, ParticipantRecord, TurnRecord, TurnState};
 use ringback_core::device::{Answered, Frame};
 use ringback_core::engine::{Act, Engine, Keep};
 use ringback_core::id::{DeviceId, InvitationId, MissedId, SessionId, TurnNo, UserId};
-use ringback_core::line::{LineRecord, MissedCall};
+use ringback_core::line::{LineRecord, MissedCall, Remembered};
+use ringback_core::shared::Shared;
 use ringback_core::step::{Actor, Claim, Hello, Key, Loaded, LoadedLine, Output, Reply, Step, Welcome, Writes};
 use ringback_core::time::Timestamp;
 use std::collections::BTreeMap;
@@ -20,8 +21,9 @@ pub(crate) type Packet = (SessionId, Sealed<Vec<Frame>>);
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Server {
     pub(crate) calls: BTreeMap<InvitationId, Arc<CallRecord>>,
-    pub(crate) lines: BTreeMap<UserId, Arc<LineRecord>>,
+    pub(crate) lines: BTreeMap<UserId, Shared<LineRecord>>,
     pub(crate) missed: BTreeMap<(UserId, MissedId), MissedCall>,
+    pub(crate) requests: BTreeMap<(UserId, u64), Arc<Remembered>>,
     pub(crate) sessions: Vec<Actor>,
     /// The engine's next timer.
     pub(crate) wake: Option<Timestamp>,
@@ -114,6 +116,7 @@ impl Server {
                         user: user.clone(),
                         line: self.lines.get(user).map(|l| LineRecord::clone(l)),
                         missed: self.missed_by(user).cloned().collect(),
+                        requests: self.requests_of(user).cloned().collect(),
                         running: self.calls.values().filter(part).map(|c| c.id).collect(),
                     });
                 }
@@ -123,12 +126,18 @@ impl Server {
     }
 
     fn write(&mut self, writes: Writes) {
-        self.calls.extend(writes.calls.into_iter().map(|c| (c.id, Arc::new(c))));
-        self.lines.extend(writes.lines.into_iter().map(|l| (l.person.id.clone(), Arc::new(l))));
+        self.calls.extend(writes.calls.into_iter().map(|c| (c.id(), Arc::new(c.record().clone()))));
+        self.lines.extend(writes.lines.into_iter().map(|l| (l.person.id.clone(), l)));
+        self.requests.extend(writes.requests.into_iter().map(|(user, r)| ((user, r.no), r)));
         self.missed.extend(writes.missed.into_iter().map(|(user, m)| ((user, m.id), m)));
         for key in writes.handled {
             self.missed.remove(&key);
         }
+    }
+
+    /// What a user's requests made; of so few, none is ever forgotten.
+    pub(crate) fn requests_of(&self, user: &UserId) -> impl Iterator<Item = &Arc<Remembered>> {
+        self.requests.iter().filter(move |((who, _), _)| who == user).map(|(_, r)| r)
     }
 
     /// What a user missed and hasn't handled, or has by a click that may yet be undone.

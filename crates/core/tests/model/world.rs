@@ -372,7 +372,7 @@ impl World {
     /// spec: D7
     pub(crate) fn returned_on_another_phone(&self) -> bool {
         let elsewhere = |r: &Remembered| matches!(&r.made, Made::DialedBack { device, .. } if *device != r.device);
-        self.server.lines.values().any(|l| l.requests.iter().any(|r| elsewhere(r)))
+        self.server.requests.values().any(|r| elsewhere(r))
     }
 
     /// spec: D4

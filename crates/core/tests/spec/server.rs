@@ -8,8 +8,8 @@ use ringback_core::call::{
 };
 use ringback_core::engine::{Act, Engine, Keep};
 use ringback_core::id::{DeviceId, InvitationId, MissedId, RequestId, SessionId, TurnNo, UserId};
-use ringback_core::limits::Limits;
-use ringback_core::line::{DeviceConfig, DoNotDisturb, HistoryRecord, LineRecord, Made, MissedCall};
+use ringback_core::limits::{Limits, REQUESTS};
+use ringback_core::line::{DeviceConfig, DoNotDisturb, HistoryRecord, LineRecord, Made, MissedCall, Remembered};
 use ringback_core::refusal::Code;
 use ringback_core::step::{
     Actor, Answer, Ask, CancelWhom, Claim, Fact, Hello, Invitee, Key, Loaded, LoadedLine, MissedView, Output, Reply,
@@ -17,6 +17,7 @@ use ringback_core::step::{
 };
 use ringback_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The store: what is durable.
@@ -25,6 +26,7 @@ pub(crate) struct Rows {
     pub(crate) calls: BTreeMap<InvitationId, CallRecord>,
     pub(crate) lines: BTreeMap<UserId, LineRecord>,
     pub(crate) missed: BTreeMap<(UserId, MissedId), MissedCall>,
+    pub(crate) requests: BTreeMap<(UserId, u64), Arc<Remembered>>,
     pub(crate) history: Vec<HistoryRecord>,
 }
 
@@ -38,11 +40,18 @@ impl Rows {
                     user: user.clone(),
                     line: self.lines.get(user).cloned(),
                     missed: self.missed_of(user),
+                    requests: self.requests_of(user),
                     running: self.running(user),
                 }),
             }
         }
         loaded
+    }
+
+    fn requests_of(&self, of: &UserId) -> Vec<Arc<Remembered>> {
+        let mine = self.requests.iter().filter(|((u, _), _)| u == of);
+        let mine: Vec<_> = mine.map(|(_, r)| r.clone()).collect();
+        mine[mine.len().saturating_sub(REQUESTS as usize)..].to_vec()
     }
 
     fn missed_of(&self, of: &UserId) -> Vec<MissedCall> {
@@ -58,12 +67,15 @@ impl Rows {
 
     fn write(&mut self, writes: Writes) {
         for call in writes.calls {
-            let read = Call::from_record(call.clone()).expect("K8: what is written can be read");
-            assert_eq!(read.into_record(), call);
-            self.calls.insert(call.id, call);
+            let read = Call::from_record(call.record().clone()).expect("K8: what is written can be read");
+            assert_eq!(read, *call);
+            self.calls.insert(call.id(), read.into_record());
         }
         for line in writes.lines {
-            self.lines.insert(line.person.id.clone(), line);
+            self.lines.insert(line.person.id.clone(), LineRecord::clone(&line));
+        }
+        for (user, made) in writes.requests {
+            assert!(self.requests.insert((user, made.no), made).is_none(), "N2: a request is remembered once");
         }
         for (user, call) in writes.missed {
             self.missed.insert((user, call.id), call);
