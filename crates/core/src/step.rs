@@ -378,7 +378,7 @@ pub enum Output {
         /// To whom.
         to: SessionId,
         /// The view.
-        view: CallView,
+        view: Box<CallView>,
     },
     /// A newer view of the missed calls.
     Missed {

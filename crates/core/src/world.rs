@@ -11,20 +11,34 @@ use crate::refusal::{Code, Refusal};
 use crate::shared::Shared;
 use crate::step::{Fact, Key, Output};
 use crate::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, DefaultHasher, Hasher};
 
 /// Sessions of one user, by device. Volatile: it is what the sockets are.
 pub type Sessions = BTreeMap<DeviceId, SessionId>;
 
-/// What is loaded.
+/// Hashes with a seed of its own, so that nobody can choose names that fall together, and the same seed does the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seeded(pub(crate) u64);
+
+impl BuildHasher for Seeded {
+    type Hasher = DefaultHasher;
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
+    }
+}
+
+/// What is loaded: found often, and never gone through in an order that decides anything.
 #[derive(Debug, Default)]
 pub struct World {
     /// Calls, or the knowledge that there is none.
-    pub(crate) calls: BTreeMap<InvitationId, Option<Shared<Call>>>,
+    pub(crate) calls: HashMap<InvitationId, Option<Shared<Call>>, Seeded>,
     /// Lines.
-    pub(crate) lines: BTreeMap<UserId, Shared<Line>>,
+    pub(crate) lines: HashMap<UserId, Shared<Line>, Seeded>,
     /// Who is connected.
-    pub(crate) sessions: BTreeMap<UserId, Sessions>,
+    pub(crate) sessions: HashMap<UserId, Sessions, Seeded>,
 }
 
 /// Why a step stopped.
@@ -82,6 +96,16 @@ pub(crate) struct Change {
 }
 
 impl World {
+    /// Nothing is loaded yet.
+    pub(crate) fn new(seed: u64) -> Self {
+        let map = || Seeded(seed);
+        Self {
+            calls: HashMap::with_hasher(map()),
+            lines: HashMap::with_hasher(map()),
+            sessions: HashMap::with_hasher(map()),
+        }
+    }
+
     /// Takes a step's changes in.
     pub(crate) fn apply(&mut self, change: Change) {
         for (user, mut line) in change.lines {
@@ -138,35 +162,45 @@ impl<'a> Txn<'a> {
 
     /// Asks for all of these at once, so that a step rarely comes more than twice.
     pub(crate) fn need(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), Stop> {
-        let missing: BTreeSet<Key> = keys
-            .into_iter()
-            .filter(|key| match key {
-                Key::Call(id) => !self.calls.contains_key(id) && !self.world.calls.contains_key(id),
-                Key::Line(user) => !self.world.lines.contains_key(user),
-            })
-            .collect();
-        if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
+        let missing = |key: &Key| match key {
+            Key::Call(id) => !self.has_call(*id),
+            Key::Line(user) => !self.has_line(user),
+        };
+        found(keys.into_iter().filter(missing).collect())
+    }
+
+    fn has_call(&self, id: InvitationId) -> bool {
+        self.calls.contains_key(&id) || self.world.calls.contains_key(&id)
+    }
+
+    fn has_line(&self, user: &UserId) -> bool {
+        self.lines.contains_key(user) || self.world.lines.contains_key(user)
     }
 
     /// Asks for these lines, for every call that their users have a part in, and for the lines that change if they
     /// engage: of who rings them one-to-one, or missed a group that they leave. All that can be named is asked for at
     /// once, so that each round goes one step further.
-    pub(crate) fn need_standing(&self, users: impl IntoIterator<Item = UserId>) -> Result<(), Stop> {
-        let mut keys = BTreeSet::new();
+    pub(crate) fn need_standing<'u>(&self, users: impl IntoIterator<Item = &'u UserId>) -> Result<(), Stop> {
+        let mut missing = BTreeSet::new();
         for user in users {
-            let running = self.world.lines.get(&user).map(|l| l.running.clone());
-            for id in running.into_iter().flatten() {
-                let call = self.world.calls.get(&id).and_then(Option::as_ref);
-                let touched = call.map(|c| c.record()).into_iter().flat_map(|r| {
-                    let missed = |p: &&ParticipantRecord| !r.group || p.turns.iter().any(|t| t.missed.is_some());
-                    r.participants.iter().filter(missed).map(|p| Key::Line(p.person.id.clone()))
-                });
-                keys.extend(touched);
-                keys.insert(Key::Call(id));
+            let Some(line) = self.world.lines.get(user) else {
+                missing.insert(Key::Line(user.clone()));
+                continue;
+            };
+            for id in &line.running {
+                let Some(call) = self.world.calls.get(id) else {
+                    missing.insert(Key::Call(*id));
+                    continue;
+                };
+                let Some(record) = call.as_ref().map(|c| c.record()) else {
+                    continue;
+                };
+                let touched = |p: &&ParticipantRecord| !record.group || p.turns.iter().any(|t| t.missed.is_some());
+                let others = record.participants.iter().filter(touched).map(|p| &p.person.id);
+                missing.extend(others.filter(|u| *u != user && !self.has_line(u)).cloned().map(Key::Line));
             }
-            keys.insert(Key::Line(user));
         }
-        self.need(keys)
+        found(missing)
     }
 
     pub(crate) fn line(&self, user: &UserId) -> Result<&Line, Stop> {
@@ -232,18 +266,28 @@ impl<'a> Txn<'a> {
         Ok(())
     }
 
-    /// The running calls that a user has any part in.
+    /// The running calls that a user has any part in, the earlier sent first.
     pub(crate) fn standing(&self, user: &UserId) -> Result<Vec<InvitationId>, Stop> {
-        let mut ids: BTreeSet<InvitationId> = self.line(user)?.running.iter().copied().collect();
-        ids.extend(self.calls.iter().filter(|(_, c)| c.participant(user).is_some()).map(|(id, _)| *id));
-        self.need(ids.iter().map(|id| Key::Call(*id)))?;
-        let mut running = Vec::new();
-        for id in ids {
-            if self.find(id)?.is_some_and(Call::running) {
-                running.push(id);
+        let mut running = self.line(user)?.running.clone();
+        for (id, call) in &self.calls {
+            if let Err(at) = running.binary_search(id)
+                && call.participant(user).is_some()
+            {
+                running.insert(at, *id);
             }
         }
-        Ok(running)
+        found(running.iter().filter(|id| !self.has_call(**id)).map(|id| Key::Call(*id)).collect())?;
+        let mut stop = Ok(());
+        running.retain(|id| match self.find(*id) {
+            Ok(call) => call.is_some_and(Call::running),
+            Err(due) => {
+                if stop.is_ok() {
+                    stop = Err(due);
+                }
+                false
+            }
+        });
+        stop.map(|()| running)
     }
 
     /// The call that a user is in, and the device that it is on.
@@ -295,6 +339,11 @@ impl<'a> Txn<'a> {
     pub(crate) fn touched_lines(&self) -> Vec<UserId> {
         self.lines.keys().cloned().collect()
     }
+}
+
+/// Stops for what has to be loaded first, if there is anything.
+fn found(missing: BTreeSet<Key>) -> Result<(), Stop> {
+    if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
 }
 
 /// One thing has to be loaded first.

@@ -214,7 +214,7 @@ impl Driver {
                 let refusal = answer.err().unwrap_or_else(|| Refusal::new(Code::Internal, "This is a bug."));
                 self.close(to, Bye::from(refusal));
             }
-            Output::Call { to, view } => self.registry.put(to, Outgoing::Frame(ServerFrame::Call(view.into()))),
+            Output::Call { to, view } => self.registry.put(to, Outgoing::Frame(ServerFrame::Call(view))),
             Output::Missed { to, view } => self.registry.put(to, Outgoing::Frame(ServerFrame::Missed(view))),
             Output::Signal { to, signal } => {
                 self.metrics.signals.add(1);

@@ -100,15 +100,28 @@ const SHORT: usize = 256;
 impl Call {
     /// What a user may see of this call now; nothing for who may not know of it.
     pub fn view(&self, user: &UserId) -> Option<CallView> {
-        let (me, others) = self.seen_by(user)?;
-        let pinned = |p: &ParticipantRecord| {
-            p.person.id == self.initiator().id || me.turns.iter().any(|t| t.known() && t.inviter == p.person.id)
-        };
-        let mut listed = others.clone();
-        listed.sort_by_key(|p| (!pinned(p), std::cmp::Reverse(p.changed)));
-        listed.truncate(LISTED);
-        listed.sort_by_key(|p| std::cmp::Reverse(p.changed));
-        Some(self.view_with(me, &listed, others.len()))
+        let (me, mut others) = self.seen_by(user)?;
+        let count = others.len();
+        if count > LISTED {
+            let pinned = |p: &ParticipantRecord| {
+                p.person.id == self.initiator().id || me.turns.iter().any(|t| t.known() && t.inviter == p.person.id)
+            };
+            others.sort_by_key(|p| (!pinned(p), std::cmp::Reverse(p.changed)));
+            others.truncate(LISTED);
+        }
+        others.sort_by_key(|p| std::cmp::Reverse(p.changed));
+        Some(self.view_with(me, &others, count))
+    }
+
+    /// A user's own turns as their view has them; nothing for who may not know of the call.
+    pub(crate) fn own_turns(&self, user: &UserId) -> Option<Vec<OwnTurn>> {
+        let me = self.participant(user).filter(|_| self.knows(user))?;
+        Some(me.turns.iter().filter_map(own_turn).collect())
+    }
+
+    /// Whether anybody but this user changed after that revision.
+    pub(crate) fn others_changed(&self, user: &UserId, since: u64) -> bool {
+        self.record().participants.iter().any(|p| p.changed > since && p.person.id != *user)
     }
 
     /// The same as a connection is sent it: without a long `customData` (N1).

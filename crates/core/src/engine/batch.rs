@@ -33,7 +33,8 @@ pub(super) struct Batch {
     calls_before: BTreeMap<InvitationId, Option<Shared<Call>>>,
     lines_before: BTreeMap<UserId, Option<Shared<Line>>>,
     sessions_before: BTreeMap<UserId, Option<Sessions>>,
-    touched: BTreeSet<Key>,
+    /// What it had loaded, to be let go of again unless it stays.
+    loaded: Vec<Key>,
     singly: bool,
     /// Has something to be kept.
     wrote: bool,
@@ -59,7 +60,7 @@ impl Batch {
             calls_before: BTreeMap::new(),
             lines_before: BTreeMap::new(),
             sessions_before: BTreeMap::new(),
-            touched: BTreeSet::new(),
+            loaded: Vec::new(),
             wrote: false,
         }
     }
@@ -85,19 +86,14 @@ impl Batch {
 
     /// Takes a decided step's change in, keeping what was there before the batch.
     fn take(&mut self, step: Step, answer: Answer, change: Change, world: &mut World) {
-        for (id, call) in &change.calls {
-            let before = || world.calls.get(id).cloned().flatten();
-            self.calls_before.entry(*id).or_insert_with(before);
-            self.touched.insert(Key::Call(*id));
-            self.touched.extend(call.users().cloned().map(Key::Line));
+        for id in change.calls.keys() {
+            self.calls_before.entry(*id).or_insert_with(|| world.calls.get(id).cloned().flatten());
         }
         for user in change.lines.keys() {
             self.lines_before.entry(user.clone()).or_insert_with(|| world.lines.get(user).cloned());
-            self.touched.insert(Key::Line(user.clone()));
         }
         for user in change.sessions.keys() {
             self.sessions_before.entry(user.clone()).or_insert_with(|| world.sessions.get(user).cloned());
-            self.touched.insert(Key::Line(user.clone()));
         }
         let mut change = change;
         self.facts.append(&mut change.facts);
@@ -156,13 +152,23 @@ impl Batch {
     /// Puts everything back as it was before the batch, and gives the calls that it made or changed and all its steps, decided
     /// or not. What it changed is forgotten, to be loaded again; the connections stay as the sockets are.
     pub(super) fn undo(self, world: &mut World) -> (Vec<InvitationId>, Vec<Step>) {
-        for key in self.touched {
+        for (id, before) in &self.calls_before {
+            let now = world.calls.remove(id).flatten();
+            // A line knows of the calls that run.
+            for user in before.iter().chain(&now).flat_map(|call| call.users()) {
+                world.lines.remove(user);
+            }
+        }
+        for user in self.lines_before.keys().chain(self.sessions_before.keys()) {
+            world.lines.remove(user);
+        }
+        for key in &self.loaded {
             match key {
                 Key::Call(id) => {
-                    world.calls.remove(&id);
+                    world.calls.remove(id);
                 }
                 Key::Line(user) => {
-                    world.lines.remove(&user);
+                    world.lines.remove(user);
                 }
             }
         }
@@ -178,15 +184,20 @@ impl Batch {
         (calls, steps)
     }
 
-    /// Everything that leaves, in order, and the keys that the batch touched.
-    pub(super) fn release(self, world: &World) -> (Vec<Output>, Vec<Fact>, BTreeSet<Key>) {
+    /// Everything that leaves, in order, and the keys that may have become idle.
+    pub(super) fn release(self, world: &World) -> (Vec<Output>, Vec<Fact>, Vec<Key>) {
         let mut outputs = self.replies;
+        let mut idle = self.loaded;
         let mut sent = BTreeSet::new();
         for (id, before) in &self.calls_before {
             let Some(Some(call)) = world.calls.get(id) else {
                 continue;
             };
+            idle.push(Key::Call(*id));
             for user in call.users() {
+                if !call.running() {
+                    idle.push(Key::Line(user.clone()));
+                }
                 let Some(sessions) = world.sessions.get(user) else {
                     continue;
                 };
@@ -220,25 +231,33 @@ impl Batch {
         }
         // Behind the views, so that nobody hears from who isn't yet shown to be in the call.
         outputs.extend(self.signals);
-        (outputs, self.facts, self.touched)
+        idle.extend(self.lines_before.into_keys().chain(self.sessions_before.into_keys()).map(Key::Line));
+        (outputs, self.facts, idle)
     }
 }
 
 /// The view that a user is owed of a changed call: if they have or had a part that goes on, and see a difference.
-fn news(before: Option<&Call>, call: &Call, user: &UserId) -> Option<CallView> {
+fn news(before: Option<&Call>, call: &Call, user: &UserId) -> Option<Box<CallView>> {
     let view = call.view(user)?;
-    let old = before.and_then(|c| c.view(user));
-    let own_changed = old.as_ref().map(|o| &o.own) != Some(&view.own);
+    let own_changed = before.and_then(|b| b.own_turns(user)).as_ref() != Some(&view.own);
     let goes_on = view.own.last().is_some_and(|t| !t.state.ended());
-    let same = old.is_some_and(|o| CallView { revision: view.revision, ..o } == view);
-    (!same && (own_changed || goes_on)).then_some(view)
+    // What others see of a participant says when they last changed; only where none of them did is there more to compare.
+    let changed = own_changed
+        || goes_on
+            && (before.is_none_or(|b| call.others_changed(user, b.record().revision)) || differs(before, &view, user));
+    changed.then(|| view.into())
+}
+
+fn differs(before: Option<&Call>, view: &CallView, user: &UserId) -> bool {
+    let old = before.and_then(|b| b.view(user));
+    old.is_none_or(|old| CallView { revision: view.revision, ..old } != *view)
 }
 
 /// The call again, for each device that hasn't said that it rings (N4).
 fn reminders(world: &World, id: InvitationId, user: &UserId) -> Vec<Output> {
     let call = world.calls.get(&id).and_then(Option::as_ref);
     let rang = call.and_then(|c| c.last_turn(user)).filter(|t| t.rings()).map(|t| &t.rang);
-    let (Some(rang), Some(view)) = (rang, call.and_then(|c| c.view(user))) else {
+    let (Some(rang), Some(view)) = (rang, call.and_then(|c| c.view(user)).map(Box::new)) else {
         return Vec::new();
     };
     let sessions = world.sessions.get(user).into_iter().flatten();
@@ -276,7 +295,7 @@ impl Engine {
                 // What the server owes waits for nobody, and each round leaves it less to load.
                 Err(NotYet::Need(keys)) if batch.rounds < ROUNDS || step.owed() => {
                     batch.rounds += 1;
-                    batch.touched.extend(keys.iter().cloned());
+                    batch.loaded.extend(keys.iter().cloned());
                     batch.waiting.push_front(step);
                     return Act::Begin(keys.into_iter().collect());
                 }

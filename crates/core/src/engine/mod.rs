@@ -81,6 +81,9 @@ struct Timers {
 
 impl Timers {
     fn set(&mut self, id: InvitationId, at: Option<Timestamp>) {
+        if self.by_call.get(&id).copied() == at {
+            return;
+        }
         if let Some(old) = self.by_call.remove(&id) {
             self.by_time.remove(&(old, id));
         }
@@ -103,7 +106,7 @@ impl Engine {
     /// An engine that holds what runs. `seed` makes its invitation ids: give it real randomness.
     pub fn new(limits: Limits, seed: u128) -> Self {
         Self {
-            world: World::default(),
+            world: World::new((seed ^ (seed >> 64)) as u64),
             limits,
             keep: Keep::Running,
             random: (seed ^ (seed >> 64)) as u64,
@@ -150,7 +153,8 @@ impl Engine {
 
     /// The open sessions, by user and device.
     pub fn sessions(&self) -> impl Iterator<Item = Actor> {
-        self.world.sessions.iter().flat_map(|(user, sessions)| {
+        let users: BTreeMap<_, _> = self.world.sessions.iter().collect();
+        users.into_iter().flat_map(|(user, sessions)| {
             sessions.iter().map(|(device, session)| Actor {
                 user: user.clone(),
                 device: device.clone(),
@@ -225,8 +229,8 @@ impl Engine {
             self.outage = false;
             self.inbox.extend(self.timers.by_call.keys().map(|id| Step::Restarted(*id)));
         }
-        let (outputs, facts, touched) = batch.release(&self.world);
-        self.forget_idle(touched);
+        let (outputs, facts, idle) = batch.release(&self.world);
+        self.forget_idle(idle);
         Act::Release { outputs, facts }
     }
 
@@ -273,8 +277,8 @@ impl Engine {
     }
 
     /// Lets go of what need not stay loaded, of these.
-    fn forget_idle(&mut self, touched: BTreeSet<Key>) {
-        for key in touched {
+    fn forget_idle(&mut self, keys: Vec<Key>) {
+        for key in keys {
             match key {
                 Key::Call(id) => {
                     let running = self.world.calls.get(&id).and_then(Option::as_ref).is_some_and(|c| c.running());

@@ -16,7 +16,7 @@ pub(crate) fn accept(
     id: InvitationId,
     turn: TurnNo,
 ) -> Result<Reply, Stop> {
-    txn.need_standing([by.user.clone()])?;
+    txn.need_standing([&by.user])?;
     if let Some(made) = txn.line(&by.user)?.remembered(&by.device, request) {
         return Ok(Reply::Made(made.clone()));
     }
@@ -34,7 +34,7 @@ pub(crate) fn accept(
 
 /// Enters a running group (L5).
 pub(crate) fn join(txn: &mut Txn<'_>, by: &Actor, request: &RequestId, id: InvitationId) -> Result<Reply, Stop> {
-    txn.need_standing([by.user.clone()])?;
+    txn.need_standing([&by.user])?;
     if let Some(made) = txn.line(&by.user)?.remembered(&by.device, request) {
         return Ok(Reply::Made(made.clone()));
     }

@@ -15,7 +15,7 @@ const SEEN_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Opens a session: registers the device, settles which call it is in, and shows how things stand.
 pub(crate) fn hello(txn: &mut Txn<'_>, hello: &Hello) -> Result<Reply, Stop> {
     let by = &hello.by;
-    txn.need_standing([by.user.clone()])?;
+    txn.need_standing([&by.user])?;
     txn.need(hello.holds.iter().map(|(id, _)| crate::step::Key::Call(*id)))?;
     register(txn, hello)?;
     claim(txn, by, hello.claim.as_ref())?;
@@ -122,7 +122,7 @@ fn open(txn: &mut Txn<'_>, by: &Actor) -> Vec<SessionId> {
 
 /// A session's connection is gone: a device in a call has its grace to come back (L9).
 pub(crate) fn gone(txn: &mut Txn<'_>, by: &Actor) -> Result<Reply, Stop> {
-    txn.need_standing([by.user.clone()])?;
+    txn.need_standing([&by.user])?;
     let current = txn.sessions(&by.user).and_then(|s| s.get(&by.device));
     if current.is_some_and(|s| *s != by.session) {
         return Ok(Reply::Done);
@@ -156,7 +156,7 @@ pub(crate) fn restarted(txn: &mut Txn<'_>, id: InvitationId) -> Result<Reply, St
 
 /// Leaves the call that this device is in, and forgets the device (S15).
 pub(crate) fn uninit(txn: &mut Txn<'_>, by: &Actor, request: &RequestId) -> Result<Reply, Stop> {
-    txn.need_standing([by.user.clone()])?;
+    txn.need_standing([&by.user])?;
     if let Some((id, device)) = txn.engaged(&by.user)?
         && device == by.device
     {

@@ -23,7 +23,7 @@ pub(crate) fn dial_back(
     };
     check_ring(ring, txn.cx.limits)?;
     let caller = caller_of(txn, &by.user, *missed).ok().filter(|(_, group)| !group).map(|(caller, _)| caller);
-    txn.need_standing(caller.into_iter().chain([by.user.clone()]))?;
+    txn.need_standing(caller.iter().chain([&by.user]))?;
     if let Some(made) = txn.line(&by.user)?.remembered(&by.device, request) {
         return Ok(Reply::Made(made.clone()));
     }
@@ -128,7 +128,7 @@ fn ring_back(
     else {
         return Err(Refusal::new(Code::Internal, "not a dial-back").into());
     };
-    txn.need_standing([by.user.clone(), caller.clone()])?;
+    txn.need_standing([&by.user, &caller])?;
     let source = txn.call(missed.invitation)?.record();
     let begin = Begin {
         id: InvitationId::v7(txn.cx.now.0, txn.cx.random),

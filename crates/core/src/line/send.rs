@@ -33,8 +33,7 @@ pub(crate) fn send(txn: &mut Txn<'_>, by: &Actor, request: &RequestId, send: &Se
     if send.custom_data.len() > txn.cx.limits.custom_data_bytes {
         return Err(too_large("custom_data", txn.cx.limits.custom_data_bytes).into());
     }
-    let people = send.invitees.iter().map(|i| i.user.clone()).chain([by.user.clone()]).collect::<Vec<_>>();
-    txn.need_standing(people)?;
+    txn.need_standing(send.invitees.iter().map(|i| &i.user).chain([&by.user]))?;
     if let Some(made) = txn.line(&by.user)?.remembered(&by.device, request) {
         return Ok(Reply::Made(made.clone()));
     }
@@ -114,8 +113,7 @@ pub(crate) fn invite(
 ) -> Result<Reply, Stop> {
     check_ring(ring, txn.cx.limits)?;
     check_invitees(invitees, &by.user, txn.cx.limits)?;
-    let people = invitees.iter().map(|i| i.user.clone()).chain([by.user.clone()]).collect::<Vec<_>>();
-    txn.need_standing(people)?;
+    txn.need_standing(invitees.iter().map(|i| &i.user).chain([&by.user]))?;
     if let Some(made) = txn.line(&by.user)?.remembered(&by.device, request) {
         return Ok(Reply::Made(made.clone()));
     }

@@ -12,7 +12,7 @@ pub(crate) fn block(txn: &mut Txn<'_>, by: &Actor, user: &UserId) -> Result<Repl
     if *user == by.user {
         return Err(Refusal::field("user", "must be somebody else").into());
     }
-    txn.need_standing([by.user.clone()])?;
+    txn.need_standing([&by.user])?;
     let most = txn.cx.limits.people_listed;
     let line = txn.line(&by.user)?;
     if line.blocks(user) {

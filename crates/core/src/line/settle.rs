@@ -64,7 +64,7 @@ fn engage(txn: &mut Txn<'_>) -> Result<(), Stop> {
             }
         }
     }
-    txn.need_standing(newly.iter().map(|(u, _, _)| u.clone()).collect::<Vec<_>>())?;
+    txn.need_standing(newly.iter().map(|(u, _, _)| u))?;
     for (user, device, id) in newly {
         let waits = txn.line(&user)?.waits(&device);
         for other in txn.standing(&user)?.into_iter().filter(|other| *other != id) {

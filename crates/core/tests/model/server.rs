@@ -182,7 +182,7 @@ fn frames(output: Output) -> (SessionId, Vec<Frame>) {
             (to, vec![Frame::Reply { id, answer: answer.map(Answered::Core) }])
         }
         Output::Reply { request: None, answer, .. } => panic!("a hello was answered with {answer:?}"),
-        Output::Call { to, view } => (to, vec![Frame::Call(Box::new(view))]),
+        Output::Call { to, view } => (to, vec![Frame::Call(view)]),
         Output::Missed { to, view } => (to, vec![Frame::Missed(view)]),
         // These phones have no media.
         Output::Signal { to, .. } => (to, Vec::new()),

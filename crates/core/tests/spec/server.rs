@@ -239,7 +239,7 @@ impl Server {
                 Ok(Reply::Details(details)) => (to, &details.view),
                 _ => return,
             },
-            Output::Call { to, view } => (to, view),
+            Output::Call { to, view } => (to, &**view),
             Output::Missed { to, view } => {
                 let seen = &mut self.seen.get_mut(to).expect("a session").1;
                 if seen.missed.as_ref().is_none_or(|m| m.revision < view.revision) {
