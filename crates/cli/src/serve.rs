@@ -12,7 +12,7 @@ pub(crate) fn run(settings: SettingArgs) -> Result<()> {
     let config = settings.load()?;
     tracing_subscriber::fmt()
         .with_max_level(log_level()?)
-        .with_writer(std::io::stderr)
+        .with_writer(|| ringback_server::Log)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();

@@ -326,9 +326,9 @@ impl<'a> Txn<'a> {
     }
 
     /// The calls that this step changed, each with how it was before.
-    pub(crate) fn changed(&self) -> Vec<(Option<&Shared<Call>>, &Shared<Call>)> {
+    pub(crate) fn changed(&self) -> impl Iterator<Item = (Option<&Shared<Call>>, &Shared<Call>)> {
         let before = |id| self.world.calls.get(id).and_then(Option::as_ref);
-        self.calls.iter().map(|(id, call)| (before(id), call)).filter(|(was, is)| *was != Some(is)).collect()
+        self.calls.iter().map(move |(id, call)| (before(id), call)).filter(|(was, is)| *was != Some(is))
     }
 
     /// A line's missed calls before this step.

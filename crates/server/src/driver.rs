@@ -2,8 +2,10 @@
 
 use crate::clock::{self, Clock};
 use crate::inbox::{Inbox, Item};
+use crate::log;
 use crate::metrics::Metrics;
 use crate::registry::{Outgoing, Registry};
+use ringback_core::call::TurnState;
 use ringback_core::engine::{Act, Engine};
 use ringback_core::id::{RequestId, SessionId, UserId};
 use ringback_core::limits::Limits;
@@ -120,7 +122,9 @@ impl Driver {
                 Act::Commit(writes) if writes.is_empty() => self.engine.committed(),
                 Act::Commit(writes) => self.commit(&writes)?,
                 Act::Release { outputs, facts } => {
-                    facts.iter().for_each(|fact| self.tell(fact));
+                    if !facts.is_empty() {
+                        log::together(|| facts.iter().for_each(|fact| self.tell(fact)));
+                    }
                     outputs.into_iter().for_each(|output| self.deliver(output));
                     // What came meanwhile goes into the next batch.
                     let room = GATHERED.saturating_sub(self.engine.waiting());
@@ -239,6 +243,8 @@ impl Driver {
                 self.metrics.invited.add(1);
                 info!(%invitation, %user, turn, %by, "invited");
             }
+            // Its invitation, or the call's, says as much.
+            Fact::Turn { state: TurnState::Inviting, .. } | Fact::Turn { turn: 0, state: TurnState::Accepted, .. } => {}
             Fact::Turn { invitation, user, turn, state } => {
                 info!(%invitation, %user, turn, ?state, "turn");
             }

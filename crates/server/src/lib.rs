@@ -9,6 +9,7 @@ pub mod config;
 mod driver;
 mod http;
 mod inbox;
+mod log;
 mod metrics;
 mod registry;
 pub mod relay;
@@ -22,6 +23,7 @@ mod turn;
 pub use clock::wall;
 pub use config::Config;
 pub use driver::DriverError;
+pub use log::Log;
 
 use config::{Auth, Secret};
 use driver::Driver;

@@ -113,10 +113,10 @@ impl Call {
         Some(self.view_with(me, &others, count))
     }
 
-    /// A user's own turns as their view has them; nothing for who may not know of the call.
-    pub(crate) fn own_turns(&self, user: &UserId) -> Option<Vec<OwnTurn>> {
-        let me = self.participant(user).filter(|_| self.knows(user))?;
-        Some(me.turns.iter().filter_map(own_turn).collect())
+    /// Whether a user's own turns are those of their view; not for who may not know of the call.
+    pub(crate) fn has_own(&self, user: &UserId, own: &[OwnTurn]) -> bool {
+        let me = self.participant(user).filter(|_| self.knows(user));
+        me.is_some_and(|me| me.turns.iter().filter_map(own_turn).eq(own.iter().cloned()))
     }
 
     /// Whether anybody but this user changed after that revision.

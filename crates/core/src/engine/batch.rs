@@ -239,7 +239,7 @@ impl Batch {
 /// The view that a user is owed of a changed call: if they have or had a part that goes on, and see a difference.
 fn news(before: Option<&Call>, call: &Call, user: &UserId) -> Option<Box<CallView>> {
     let view = call.view(user)?;
-    let own_changed = before.and_then(|b| b.own_turns(user)).as_ref() != Some(&view.own);
+    let own_changed = !before.is_some_and(|b| b.has_own(user, &view.own));
     let goes_on = view.own.last().is_some_and(|t| !t.state.ended());
     // What others see of a participant says when they last changed; only where none of them did is there more to compare.
     let changed = own_changed
@@ -283,10 +283,11 @@ impl Engine {
             match decide(&step, &self.world, cx) {
                 Ok((answer, change)) => {
                     batch.rounds = 0;
-                    let calls: Vec<_> = change.calls.keys().copied().collect();
+                    for (id, call) in &change.calls {
+                        self.timers.set(*id, call.poll_timeout(&self.limits).map(|(at, _)| at));
+                    }
                     batch.take(step, answer, change, &mut self.world);
                     batch.random = random(&mut self.random);
-                    self.set_timers(&calls);
                 }
                 Err(NotYet::Due(id)) => {
                     batch.waiting.push_front(step);
@@ -304,14 +305,6 @@ impl Engine {
                     batch.take(step, Err(unavailable()), Change::default(), &mut self.world);
                 }
             }
-        }
-    }
-
-    fn set_timers(&mut self, calls: &[InvitationId]) {
-        for id in calls {
-            let call = self.world.calls.get(id).and_then(Option::as_ref);
-            let next = call.and_then(|c| c.poll_timeout(&self.limits)).map(|(at, _)| at);
-            self.timers.set(*id, next);
         }
     }
 }

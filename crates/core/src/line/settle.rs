@@ -15,13 +15,12 @@ use crate::planted::{self, Fault};
 use crate::shared::Shared;
 use crate::step::{Fact, Key};
 use crate::world::{Stop, Txn};
-use std::collections::BTreeSet;
 
 /// Settles what follows from the changes of a step.
 pub(crate) fn settle(txn: &mut Txn<'_>) -> Result<(), Stop> {
     engage(txn)?;
     let changes: Vec<(Option<Shared<Call>>, Shared<Call>)> =
-        txn.changed().into_iter().map(|(was, is)| (was.cloned(), is.clone())).collect();
+        txn.changed().map(|(was, is)| (was.cloned(), is.clone())).collect();
     need_lines(txn, &changes)?;
     for (was, is) in &changes {
         for p in &is.record().participants {
@@ -53,7 +52,7 @@ fn engage(txn: &mut Txn<'_>) -> Result<(), Stop> {
         return Ok(());
     }
     let mut newly: Vec<(UserId, DeviceId, InvitationId)> = Vec::new();
-    for (was, is) in txn.changed().into_iter().filter(|(_, is)| is.running()) {
+    for (was, is) in txn.changed().filter(|(_, is)| is.running()) {
         for user in is.users() {
             let Some(turn) = is.last_turn(user) else {
                 continue;
@@ -81,17 +80,13 @@ fn engage(txn: &mut Txn<'_>) -> Result<(), Stop> {
 
 /// Everyone whose line may change.
 fn need_lines(txn: &Txn<'_>, changes: &[(Option<Shared<Call>>, Shared<Call>)]) -> Result<(), Stop> {
-    let users: BTreeSet<&UserId> = changes
-        .iter()
-        .flat_map(|(was, is)| {
-            is.record().participants.iter().filter(move |p| {
-                let before = was.as_ref().and_then(|c| c.participant(&p.person.id));
-                before.map(|b| &b.turns) != Some(&p.turns) || p.turns.iter().any(|t| t.missed.is_some())
-            })
+    let may_change = changes.iter().flat_map(|(was, is)| {
+        is.record().participants.iter().filter(move |p| {
+            let before = was.as_ref().and_then(|c| c.participant(&p.person.id));
+            before.map(|b| &b.turns) != Some(&p.turns) || p.turns.iter().any(|t| t.missed.is_some())
         })
-        .map(|p| &p.person.id)
-        .collect();
-    txn.need(users.into_iter().map(|u| Key::Line(u.clone())))
+    });
+    txn.need(may_change.map(|p| Key::Line(p.person.id.clone())))
 }
 
 fn turn_changed(
