@@ -12,7 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+pub(crate) use tokio_tungstenite::tungstenite::Utf8Bytes as Text;
 
 /// Bytes read at a time; most frames of a client have fewer.
 const READ_BUFFER: usize = 1024;
@@ -27,7 +29,7 @@ const DRAINED: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) enum Came {
     /// A frame.
-    Text(Utf8Bytes),
+    Text(Text),
     /// A sign of life: a ping, or a pong.
     Alive,
     /// A frame larger than any may be.
