@@ -10,6 +10,7 @@
 mod ask;
 pub mod client;
 mod fields;
+mod json;
 mod media;
 pub mod server;
 mod view;
