@@ -165,6 +165,7 @@ impl<'a> Session<'a> {
                 // be read isn't dead.
                 biased;
                 taken = mailbox.take() => {
+                    let opened = self.opened;
                     if !taken.waiting.is_empty() && let Err(over) = self.write(io, &taken).await {
                         return over;
                     }
@@ -172,7 +173,7 @@ impl<'a> Session<'a> {
                         return taken.bye;
                     }
                     // Pings may be due sooner than the welcome was.
-                    if timer.deadline() > self.due().into() {
+                    if opened != self.opened && timer.deadline() > self.due().into() {
                         timer.as_mut().reset(self.due().into());
                     }
                 }
