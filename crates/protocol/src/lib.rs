@@ -13,6 +13,7 @@ mod fields;
 mod json;
 mod media;
 pub mod server;
+mod value;
 mod view;
 mod word;
 
