@@ -2,7 +2,7 @@
 
 use crate::fields::{Fields, Longest, id, needed, word};
 use crate::word::Word;
-use crate::{LOWEST, VERSION, ask};
+use crate::{LOWEST, VERSION, ask, value};
 use ringback_core::call::{MissedReason, Mode};
 use ringback_core::id::{DeviceId, InvitationId, RequestId, UserId};
 use ringback_core::limits::Limits;
@@ -141,11 +141,11 @@ impl Reader<'_> {
             let message = format!("a frame must have at most {} bytes", crate::frame_bytes(self.limits));
             return Err(Malformed::Frame(Refusal::new(Code::PayloadTooLarge, message)));
         }
-        let frame: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+        let frame: value::Map<'_> = serde_json::from_str(text).map_err(|error| {
             Malformed::Frame(Refusal::new(Code::BadRequest, format!("a frame must be one JSON object: {error}")))
         })?;
         let fields = Fields(&frame);
-        let kind = needed("type", fields.get("type").and_then(Value::as_str)).map_err(Malformed::Frame)?;
+        let kind = needed("type", fields.get("type").and_then(value::Value::as_str)).map_err(Malformed::Frame)?;
         match kind {
             "hello" => handshake(fields).map(|hello| ClientFrame::Hello(hello.into())).map_err(Malformed::Frame),
             "ping" => Ok(ClientFrame::Ping),
@@ -190,7 +190,7 @@ fn handshake(fields: Fields<'_>) -> Result<Handshake, Refusal> {
     let label = |name| -> Result<Arc<str>, Refusal> {
         Ok(device.text(name, Longest::Chars(LABEL_CHARS))?.unwrap_or_default().into())
     };
-    let nothing = Map::new();
+    let nothing = value::Map::default();
     let config = fields.object("config")?.unwrap_or(Fields(&nothing));
     let missed = config.object("config.missed_call")?.unwrap_or(Fields(&nothing));
     let calling = config.object("config.in_calling")?.unwrap_or(Fields(&nothing));

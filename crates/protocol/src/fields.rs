@@ -1,9 +1,9 @@
 //! Reads the fields of a JSON object, each against its bound, and says by name which one is wrong.
 
+use crate::value::{Map, Value};
 use crate::word::Word;
 use ringback_core::id::BadId;
 use ringback_core::refusal::{Code, Refusal};
-use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// An object of a frame. Each field is asked for by its full name (`device.id`); the part after the last dot is its
 /// key here. `null` counts as absent.
 #[derive(Clone, Copy)]
-pub(crate) struct Fields<'a>(pub(crate) &'a Map<String, Value>);
+pub(crate) struct Fields<'a>(pub(crate) &'a Map<'a>);
 
 /// How long a text may be.
 #[derive(Clone, Copy)]
@@ -21,9 +21,9 @@ pub(crate) enum Longest {
 }
 
 impl<'a> Fields<'a> {
-    pub(crate) fn get(self, name: &'static str) -> Option<&'a Value> {
+    pub(crate) fn get(self, name: &'static str) -> Option<&'a Value<'a>> {
         let key = name.rsplit('.').next().unwrap_or(name);
-        self.0.get(key).filter(|value| !value.is_null())
+        self.0.get(key).filter(|value| !matches!(value, Value::Null))
     }
 
     pub(crate) fn object(self, name: &'static str) -> Result<Option<Fields<'a>>, Refusal> {
@@ -32,9 +32,9 @@ impl<'a> Fields<'a> {
             .transpose()
     }
 
-    pub(crate) fn list(self, name: &'static str, most: usize) -> Result<Option<&'a [Value]>, Refusal> {
+    pub(crate) fn list(self, name: &'static str, most: usize) -> Result<Option<&'a [Value<'a>]>, Refusal> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        let list = value.as_array().ok_or_else(|| Refusal::field(name, "must be a list"))?;
+        let list = value.as_list().ok_or_else(|| Refusal::field(name, "must be a list"))?;
         if list.len() > most {
             return Err(Refusal::field(name, format!("must have at most {most} entries")));
         }
@@ -92,13 +92,13 @@ impl<'a> Fields<'a> {
 }
 
 /// An id out of a list, or of a field.
-pub(crate) fn id<T: FromStr<Err = BadId>>(name: &'static str, value: &Value) -> Result<T, Refusal> {
+pub(crate) fn id<T: FromStr<Err = BadId>>(name: &'static str, value: &Value<'_>) -> Result<T, Refusal> {
     let text = value.as_str().ok_or_else(|| Refusal::field(name, "must be a text"))?;
     text.parse().map_err(|bad: BadId| Refusal::field(name, bad.to_string()))
 }
 
 /// A word out of a list, or of a field.
-pub(crate) fn word<T: Word>(name: &'static str, value: &Value) -> Result<T, Refusal> {
+pub(crate) fn word<T: Word>(name: &'static str, value: &Value<'_>) -> Result<T, Refusal> {
     value.as_str().and_then(T::of).ok_or_else(|| {
         let words: Vec<&str> = T::ALL.iter().map(|(_, word)| *word).collect();
         Refusal::field(name, format!("must be one of {}", words.join(", ")))

@@ -10,8 +10,10 @@
 mod ask;
 pub mod client;
 mod fields;
+mod json;
 mod media;
 pub mod server;
+mod value;
 mod view;
 mod word;
 

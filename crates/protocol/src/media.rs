@@ -34,10 +34,10 @@ impl fmt::Debug for IceServer {
 pub(crate) fn data(fields: Fields<'_>) -> Result<Arc<str>, Refusal> {
     const NAME: &str = "data";
     let value = needed(NAME, fields.get(NAME))?;
-    if !value.is_object() {
+    if value.as_object().is_none() {
         return Err(Refusal::field(NAME, "must be an object"));
     }
-    let text = value.to_string();
+    let text = value.owned().to_string();
     if text.len() > SIGNAL_BYTES {
         let message = format!("must have at most {SIGNAL_BYTES} bytes");
         return Err(Refusal { field: Some(NAME), ..Refusal::new(Code::PayloadTooLarge, message) });

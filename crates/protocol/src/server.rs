@@ -1,8 +1,8 @@
 //! What the server says: how things stand, replies, `bye`.
 
 use crate::VERSION;
-use crate::ask::millis;
-use crate::media::{self, IceServer};
+use crate::json::{Object, Out, fields};
+use crate::media::IceServer;
 use crate::view::{CallWire, DoNotDisturbWire, HistoryWire, MissedCallWire, MissedWire, PersonWire};
 use crate::word::{Named, Text, Word};
 use ringback_core::call::CallView;
@@ -11,7 +11,7 @@ use ringback_core::line::{DoNotDisturb, HistoryRecord, Made};
 use ringback_core::refusal::{Code, Refusal};
 use ringback_core::step::{Details, MissedView, Reply, Signal, Welcome};
 use ringback_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::time::Duration;
 
 /// One frame of the server.
@@ -108,19 +108,6 @@ pub enum ByeCode {
     Unavailable,
 }
 
-impl Word for ByeCode {
-    const ALL: &'static [(Self, &'static str)] = &[
-        (Self::Replaced, "replaced"),
-        (Self::Unauthorized, "unauthorized"),
-        (Self::UpgradeRequired, "upgrade_required"),
-        (Self::BadRequest, "bad_request"),
-        (Self::PayloadTooLarge, "payload_too_large"),
-        (Self::Slow, "slow"),
-        (Self::ShuttingDown, "shutting_down"),
-        (Self::Unavailable, "unavailable"),
-    ];
-}
-
 impl ByeCode {
     /// The code as it stands on the wire.
     pub fn as_str(self) -> &'static str {
@@ -188,7 +175,7 @@ pub fn opening(
         .chain([ServerFrame::Missed(welcome.missed), ServerFrame::Synced])
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Wire {
     Welcome(WelcomeWire),
@@ -202,7 +189,7 @@ enum Wire {
     Bye(ByeWire),
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct WelcomeWire {
     protocol: u32,
     user: PersonWire,
@@ -210,21 +197,18 @@ struct WelcomeWire {
     ping_ms: u64,
     token_expires_in_ms: u64,
     blocked: Vec<Text<UserId>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     do_not_disturb: Option<DoNotDisturbWire>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct ByeWire {
     code: Named<ByeCode>,
     message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     lowest: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct SignalWire {
     invitation_id: Text<InvitationId>,
     from: Text<UserId>,
@@ -232,125 +216,186 @@ struct SignalWire {
     data: serde_json::Value,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct ReplyWire {
     id: Text<RequestId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     ok: Option<OkWire>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorWire>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct ErrorWire {
     code: Named<Code>,
     message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     invitation_id: Option<Text<InvitationId>>,
 }
 
 /// Told apart by their fields; the order matters to a reader, which takes the first that fits.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum OkWire {
-    Invited {
-        invitation_id: Text<InvitationId>,
-        call_id: Text<CallId>,
-        refused: Vec<RefusedWire>,
-        crossed: bool,
-    },
-    Accepted {
-        invitation_id: Text<InvitationId>,
-        turn: TurnNo,
-        joined: bool,
-    },
+    Invited { invitation_id: Text<InvitationId>, call_id: Text<CallId>, refused: Vec<RefusedWire>, crossed: bool },
+    Accepted { invitation_id: Text<InvitationId>, turn: TurnNo, joined: bool },
     DialBack(DialBackWire),
-    Details {
-        call: Box<CallWire>,
-        offset: usize,
-    },
-    MissedCalls {
-        calls: Vec<MissedCallWire>,
-        total: usize,
-    },
-    History {
-        entries: Vec<HistoryWire>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        cursor: Option<u64>,
-    },
-    Token {
-        token_expires_in_ms: u64,
-    },
-    IceServers {
-        ice_servers: Vec<IceServer>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        expires_in_ms: Option<u64>,
-    },
+    Details { call: Box<CallWire>, offset: usize },
+    MissedCalls { calls: Vec<MissedCallWire>, total: usize },
+    History { entries: Vec<HistoryWire>, cursor: Option<u64> },
+    Token { token_expires_in_ms: u64 },
+    IceServers { ice_servers: Vec<IceServer>, expires_in_ms: Option<u64> },
     Nothing {},
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct RefusedWire {
     user: Text<UserId>,
     code: Named<Code>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum DialBackWire {
     Called { invitation_id: Text<InvitationId>, call_id: Text<CallId>, device_id: Text<DeviceId> },
     Engaged { invitation_id: Text<InvitationId> },
 }
 
+impl Object for ServerFrame {
+    fn fields(&self, out: &mut Out) {
+        match self {
+            Self::Welcome(greeting) => {
+                fields!(out, "type": "welcome");
+                greeting.fields(out);
+            }
+            Self::Call(view) => {
+                fields!(out, "type": "call");
+                view.fields(out);
+            }
+            Self::Gone(id) => fields!(out, "type": "gone", "invitation_id": id),
+            Self::Missed(view) => {
+                fields!(out, "type": "missed");
+                view.fields(out);
+            }
+            Self::Synced => fields!(out, "type": "synced"),
+            Self::Signal(signal) => {
+                fields!(out, "type": "signal");
+                signal.fields(out);
+            }
+            Self::Pong => fields!(out, "type": "pong"),
+            Self::Reply { id, answer } => {
+                fields!(out, "type": "reply", "id": id, "ok": answer.as_ref().ok(), "error": answer.as_ref().err());
+            }
+            Self::Bye(bye) => {
+                fields!(out, "type": "bye");
+                bye.fields(out);
+            }
+        }
+    }
+}
+
+impl Object for Greeting {
+    fn fields(&self, out: &mut Out) {
+        let now = out.now;
+        fields!(out,
+            "protocol": self.protocol,
+            "user": self.user,
+            "device_id": self.device,
+            "ping_ms": self.ping,
+            "token_expires_in_ms": self.token_expires_in,
+            "blocked": self.blocked,
+            "do_not_disturb": self.do_not_disturb.as_ref().filter(|set| now < set.until),
+        );
+    }
+}
+
+impl Object for Signal {
+    fn fields(&self, out: &mut Out) {
+        fields!(out, "invitation_id": self.invitation, "from": self.from, "device": self.device);
+        // It was read as JSON before.
+        out.raw(",\"data\":");
+        out.raw(&self.data);
+    }
+}
+
+impl Object for Bye {
+    fn fields(&self, out: &mut Out) {
+        fields!(out,
+            "code": self.code,
+            "message": self.message,
+            "lowest": self.lowest,
+            "retry_after_ms": self.retry_after,
+        );
+    }
+}
+
+impl Object for Refusal {
+    fn fields(&self, out: &mut Out) {
+        fields!(out,
+            "code": self.code,
+            "message": self.message,
+            "field": self.field,
+            "retry_after_ms": self.retry_after,
+            "invitation_id": self.invitation,
+        );
+    }
+}
+
+impl Object for Done {
+    fn fields(&self, out: &mut Out) {
+        match self {
+            Self::Core(Reply::Done | Reply::InCall | Reply::Welcome(_)) => {}
+            Self::Core(Reply::Made(made)) => made.fields(out),
+            Self::Core(Reply::Accepted { invitation, turn }) => {
+                fields!(out, "invitation_id": invitation, "turn": turn, "joined": false);
+            }
+            Self::Core(Reply::Details(details)) => {
+                fields!(out, "call": details.view, "offset": details.offset);
+            }
+            Self::Core(Reply::MissedCalls { calls, total }) => fields!(out, "calls": calls, "total": total),
+            Self::History { entries, cursor } => fields!(out, "entries": entries, "cursor": cursor),
+            Self::IceServers { servers, expires_in } => {
+                fields!(out, "ice_servers": servers, "expires_in_ms": expires_in);
+            }
+            Self::Token { expires_in } => fields!(out, "token_expires_in_ms": expires_in),
+        }
+    }
+}
+
+impl Object for Made {
+    fn fields(&self, out: &mut Out) {
+        match self {
+            Self::Invited { invitation, call_id, refused, crossed } => fields!(out,
+                "invitation_id": invitation,
+                "call_id": call_id,
+                "refused": refused,
+                "crossed": crossed,
+            ),
+            Self::Joined { invitation, turn } => {
+                fields!(out, "invitation_id": invitation, "turn": turn, "joined": true);
+            }
+            Self::DialedBack { invitation, call_id, device } => fields!(out,
+                "outcome": "called",
+                "invitation_id": invitation,
+                "call_id": call_id,
+                "device_id": device,
+            ),
+            Self::Engaged { invitation } => fields!(out, "outcome": "engaged", "invitation_id": invitation),
+        }
+    }
+}
+
+impl Object for (UserId, Code) {
+    fn fields(&self, out: &mut Out) {
+        fields!(out, "user": self.0, "code": self.1);
+    }
+}
+
 impl ServerFrame {
     /// The frame's text. `now` is what moments become durations by.
     pub fn encode(&self, now: Timestamp) -> String {
-        let wire = match self {
-            Self::Welcome(greeting) => Wire::Welcome(WelcomeWire {
-                protocol: greeting.protocol,
-                user: PersonWire::from(&greeting.user),
-                device_id: Text(greeting.device.clone()),
-                ping_ms: millis(greeting.ping),
-                token_expires_in_ms: millis(greeting.token_expires_in),
-                blocked: greeting.blocked.iter().cloned().map(Text).collect(),
-                do_not_disturb: greeting.do_not_disturb.as_ref().and_then(|set| DoNotDisturbWire::new(set, now)),
-            }),
-            Self::Call(view) => Wire::Call(CallWire::new(view, now)),
-            Self::Gone(id) => Wire::Gone { invitation_id: Text(*id) },
-            Self::Missed(view) => Wire::Missed(MissedWire::from(view)),
-            Self::Synced => Wire::Synced,
-            Self::Signal(signal) => Wire::Signal(SignalWire {
-                invitation_id: Text(signal.invitation),
-                from: Text(signal.from.clone()),
-                device: Text(signal.device.clone()),
-                data: media::value(&signal.data),
-            }),
-            Self::Pong => Wire::Pong,
-            Self::Reply { id, answer } => {
-                let (ok, error) = match answer {
-                    Ok(done) => (Some(OkWire::new(done, now)), None),
-                    Err(refusal) => (None, Some(ErrorWire::from(refusal))),
-                };
-                Wire::Reply(ReplyWire { id: Text(id.clone()), ok, error })
-            }
-            Self::Bye(bye) => Wire::Bye(ByeWire {
-                code: Named(bye.code),
-                message: bye.message.clone(),
-                lowest: bye.lowest,
-                retry_after_ms: bye.retry_after.map(millis),
-            }),
-        };
-        // Most are views of one-to-one calls: room for one from the start.
-        let mut text = Vec::with_capacity(704);
-        // Nothing in a frame can fail to be written: its keys are texts and its numbers are whole.
-        match serde_json::to_writer(&mut text, &wire) {
-            Ok(()) => String::from_utf8(text).unwrap_or_default(),
-            Err(_) => String::new(),
-        }
+        let mut out = Out::new(now);
+        out.object(|out| self.fields(out));
+        out.text()
     }
 
     /// Reads a frame's text, for the user who is signed in; a client passes over one that it can't read.
@@ -394,52 +439,6 @@ impl ServerFrame {
 }
 
 impl OkWire {
-    fn new(done: &Done, now: Timestamp) -> Self {
-        match done {
-            Done::Core(Reply::Done | Reply::InCall | Reply::Welcome(_)) => Self::Nothing {},
-            Done::Core(Reply::Made(made)) => Self::made(made),
-            Done::Core(Reply::Accepted { invitation, turn }) => {
-                Self::Accepted { invitation_id: Text(*invitation), turn: *turn, joined: false }
-            }
-            Done::Core(Reply::Details(details)) => {
-                Self::Details { call: CallWire::new(&details.view, now).into(), offset: details.offset }
-            }
-            Done::Core(Reply::MissedCalls { calls, total }) => {
-                Self::MissedCalls { calls: calls.iter().map(MissedCallWire::from).collect(), total: *total }
-            }
-            Done::History { entries, cursor } => {
-                Self::History { entries: entries.iter().map(HistoryWire::from).collect(), cursor: *cursor }
-            }
-            Done::IceServers { servers, expires_in } => {
-                Self::IceServers { ice_servers: servers.clone(), expires_in_ms: expires_in.map(millis) }
-            }
-            Done::Token { expires_in } => Self::Token { token_expires_in_ms: millis(*expires_in) },
-        }
-    }
-
-    fn made(made: &Made) -> Self {
-        match made {
-            Made::Invited { invitation, call_id, refused, crossed } => Self::Invited {
-                invitation_id: Text(*invitation),
-                call_id: Text(call_id.clone()),
-                refused: refused
-                    .iter()
-                    .map(|(user, code)| RefusedWire { user: Text(user.clone()), code: Named(*code) })
-                    .collect(),
-                crossed: *crossed,
-            },
-            Made::Joined { invitation, turn } => {
-                Self::Accepted { invitation_id: Text(*invitation), turn: *turn, joined: true }
-            }
-            Made::DialedBack { invitation, call_id, device } => Self::DialBack(DialBackWire::Called {
-                invitation_id: Text(*invitation),
-                call_id: Text(call_id.clone()),
-                device_id: Text(device.clone()),
-            }),
-            Made::Engaged { invitation } => Self::DialBack(DialBackWire::Engaged { invitation_id: Text(*invitation) }),
-        }
-    }
-
     fn into_done(self, user: &UserId, now: Timestamp) -> Done {
         Done::Core(match self {
             Self::Nothing {} => Reply::Done,
@@ -477,18 +476,6 @@ impl OkWire {
                 return Done::Token { expires_in: Duration::from_millis(token_expires_in_ms) };
             }
         })
-    }
-}
-
-impl From<&Refusal> for ErrorWire {
-    fn from(refusal: &Refusal) -> Self {
-        Self {
-            code: Named(refusal.code),
-            message: refusal.message.clone(),
-            field: refusal.field.map(Into::into),
-            retry_after_ms: refusal.retry_after.map(millis),
-            invitation_id: refusal.invitation.map(Text),
-        }
     }
 }
 

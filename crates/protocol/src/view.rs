@@ -1,7 +1,7 @@
 //! Views, missed calls and history as they stand on the wire.
 
-use crate::ask::millis;
-use crate::word::{Named, Text};
+use crate::json::{Object, Out, fields};
+use crate::word::{Named, Text, Word};
 use ringback_core::call::{
     CallType, CallView, EndReason, Leaving, MissedReason, Mode, Other, OtherTurn, OwnTurn, TurnKind, TurnState,
 };
@@ -9,19 +9,19 @@ use ringback_core::id::{CallId, DeviceId, InvitationId, MissedId, Person, TurnNo
 use ringback_core::line::{Direction, DoNotDisturb, HistoryRecord, MissedCall, Outcome};
 use ringback_core::step::{MissedEntry, MissedView};
 use ringback_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct PersonWire {
     id: Text<UserId>,
     name: Arc<str>,
 }
 
-impl From<&Person> for PersonWire {
-    fn from(person: &Person) -> Self {
-        Self { id: Text(person.id.clone()), name: person.name.clone() }
+impl Object for Person {
+    fn fields(&self, out: &mut Out) {
+        fields!(out, "id": self.id, "name": self.name);
     }
 }
 
@@ -31,7 +31,7 @@ impl From<PersonWire> for Person {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct CallWire {
     invitation_id: Text<InvitationId>,
     revision: u64,
@@ -40,37 +40,31 @@ pub(crate) struct CallWire {
     mode: Named<Mode>,
     group: bool,
     initiator: Text<UserId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     custom_data: Option<Arc<str>>,
     at: u64,
     own: Vec<OwnWire>,
     others: Vec<OtherWire>,
     others_count: u32,
     in_call: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
     entered: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<Named<EndReason>>,
     can_join: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct OwnWire {
     no: TurnNo,
     kind: Named<TurnKind>,
     inviter: Text<UserId>,
     state: Named<TurnState>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     remaining_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<Text<DeviceId>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     leaving: Option<Named<Leaving>>,
     crossed: bool,
     do_not_disturb: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct OtherWire {
     id: Text<UserId>,
     name: Arc<str>,
@@ -78,7 +72,7 @@ struct OtherWire {
     turns: Vec<OtherTurnWire>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct OtherTurnWire {
     no: TurnNo,
     kind: Named<TurnKind>,
@@ -86,28 +80,60 @@ struct OtherTurnWire {
     state: Named<TurnState>,
 }
 
-impl CallWire {
-    pub(crate) fn new(view: &CallView, now: Timestamp) -> Self {
-        Self {
-            invitation_id: Text(view.invitation),
-            revision: view.revision,
-            call_id: Text(view.call_id.clone()),
-            call_type: Named(view.call_type),
-            mode: Named(view.mode),
-            group: view.group,
-            initiator: Text(view.initiator.clone()),
-            custom_data: view.custom_data.clone(),
-            at: view.at.0,
-            own: view.own.iter().map(|turn| OwnWire::new(turn, now)).collect(),
-            others: view.others.iter().map(OtherWire::new).collect(),
-            others_count: view.others_count,
-            in_call: view.in_call,
-            entered: view.entered,
-            ended: view.ended.map(Named),
-            can_join: view.can_join,
-        }
+impl Object for CallView {
+    fn fields(&self, out: &mut Out) {
+        fields!(out,
+            "invitation_id": self.invitation,
+            "revision": self.revision,
+            "call_id": self.call_id,
+            "call_type": self.call_type,
+            "mode": self.mode,
+            "group": self.group,
+            "initiator": self.initiator,
+            "custom_data": self.custom_data,
+            "at": self.at,
+            "own": self.own,
+            "others": self.others,
+            "others_count": self.others_count,
+            "in_call": self.in_call,
+            "entered": self.entered,
+            "ended": self.ended,
+            "can_join": self.can_join,
+        );
     }
+}
 
+impl Object for OwnTurn {
+    fn fields(&self, out: &mut Out) {
+        let remaining = self.state.pending().then(|| out.now.until(self.deadline));
+        fields!(out,
+            "no": self.no,
+            "kind": self.kind,
+            "inviter": self.inviter,
+            "state": self.state,
+            "remaining_ms": remaining,
+            "device": self.device,
+            "leaving": self.leaving,
+            "crossed": self.crossed,
+            "do_not_disturb": self.do_not_disturb,
+        );
+    }
+}
+
+impl Object for Other {
+    fn fields(&self, out: &mut Out) {
+        self.person.fields(out);
+        fields!(out, "changed": self.changed, "turns": self.turns);
+    }
+}
+
+impl Object for OtherTurn {
+    fn fields(&self, out: &mut Out) {
+        fields!(out, "no": self.no, "kind": self.kind, "inviter": self.inviter, "state": self.state);
+    }
+}
+
+impl CallWire {
     pub(crate) fn into_view(self, now: Timestamp) -> CallView {
         CallView {
             invitation: self.invitation_id.0,
@@ -131,20 +157,6 @@ impl CallWire {
 }
 
 impl OwnWire {
-    fn new(turn: &OwnTurn, now: Timestamp) -> Self {
-        Self {
-            no: turn.no,
-            kind: Named(turn.kind),
-            inviter: Text(turn.inviter.clone()),
-            state: Named(turn.state),
-            remaining_ms: turn.state.pending().then(|| millis(now.until(turn.deadline))),
-            device: turn.device.clone().map(Text),
-            leaving: turn.leaving.map(Named),
-            crossed: turn.crossed,
-            do_not_disturb: turn.do_not_disturb,
-        }
-    }
-
     fn into_turn(self, now: Timestamp) -> OwnTurn {
         OwnTurn {
             no: self.no,
@@ -162,21 +174,6 @@ impl OwnWire {
 }
 
 impl OtherWire {
-    fn new(other: &Other) -> Self {
-        let turn = |turn: &OtherTurn| OtherTurnWire {
-            no: turn.no,
-            kind: Named(turn.kind),
-            inviter: Text(turn.inviter.clone()),
-            state: Named(turn.state),
-        };
-        Self {
-            id: Text(other.person.id.clone()),
-            name: other.person.name.clone(),
-            changed: other.changed,
-            turns: other.turns.iter().map(turn).collect(),
-        }
-    }
-
     fn into_other(self) -> Other {
         let turn = |turn: OtherTurnWire| OtherTurn {
             no: turn.no,
@@ -192,14 +189,14 @@ impl OtherWire {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct MissedWire {
     revision: u64,
     total: usize,
     calls: Vec<EntryWire>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct EntryWire {
     #[serde(flatten)]
     call: MissedCallWire,
@@ -207,7 +204,7 @@ struct EntryWire {
     existed: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct MissedCallWire {
     invitation_id: Text<InvitationId>,
     turn: TurnNo,
@@ -224,14 +221,36 @@ pub(crate) struct MissedCallWire {
     returned: bool,
 }
 
-impl From<&MissedView> for MissedWire {
-    fn from(view: &MissedView) -> Self {
-        let entry = |entry: &MissedEntry| EntryWire {
-            call: MissedCallWire::from(&entry.call),
-            of: entry.of,
-            existed: entry.existed,
-        };
-        Self { revision: view.revision, total: view.total, calls: view.calls.iter().map(entry).collect() }
+impl Object for MissedView {
+    fn fields(&self, out: &mut Out) {
+        fields!(out, "revision": self.revision, "total": self.total, "calls": self.calls);
+    }
+}
+
+impl Object for MissedEntry {
+    fn fields(&self, out: &mut Out) {
+        self.call.fields(out);
+        fields!(out, "of": self.of, "existed": self.existed);
+    }
+}
+
+impl Object for MissedCall {
+    fn fields(&self, out: &mut Out) {
+        fields!(out,
+            "invitation_id": self.id.invitation,
+            "turn": self.id.turn,
+            "call_id": self.call_id,
+            "caller": self.caller,
+            "call_type": self.call_type,
+            "group": self.group,
+            "reason": self.reason,
+            "cancelled": self.cancelled,
+            "at": self.at,
+            "missed_at": self.missed_at,
+            "silent": self.silent,
+            "can_join": self.can_join,
+            "returned": self.returned,
+        );
     }
 }
 
@@ -239,26 +258,6 @@ impl From<MissedWire> for MissedView {
     fn from(wire: MissedWire) -> Self {
         let entry = |entry: EntryWire| MissedEntry { call: entry.call.into(), of: entry.of, existed: entry.existed };
         Self { revision: wire.revision, total: wire.total, calls: wire.calls.into_iter().map(entry).collect() }
-    }
-}
-
-impl From<&MissedCall> for MissedCallWire {
-    fn from(call: &MissedCall) -> Self {
-        Self {
-            invitation_id: Text(call.id.invitation),
-            turn: call.id.turn,
-            call_id: Text(call.call_id.clone()),
-            caller: PersonWire::from(&call.caller),
-            call_type: Named(call.call_type),
-            group: call.group,
-            reason: Named(call.reason),
-            cancelled: call.cancelled,
-            at: call.at.0,
-            missed_at: call.missed_at.0,
-            silent: call.silent,
-            can_join: call.can_join,
-            returned: call.returned,
-        }
     }
 }
 
@@ -283,21 +282,20 @@ impl From<MissedCallWire> for MissedCall {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct DoNotDisturbWire {
     remaining_ms: u64,
     let_through: Vec<Text<UserId>>,
 }
 
-impl DoNotDisturbWire {
-    /// None once it is over.
-    pub(crate) fn new(set: &DoNotDisturb, now: Timestamp) -> Option<Self> {
-        (now < set.until).then(|| Self {
-            remaining_ms: millis(now.until(set.until)),
-            let_through: set.let_through.iter().cloned().map(Text).collect(),
-        })
+impl Object for DoNotDisturb {
+    fn fields(&self, out: &mut Out) {
+        let remaining = out.now.until(self.until);
+        fields!(out, "remaining_ms": remaining, "let_through": self.let_through);
     }
+}
 
+impl DoNotDisturbWire {
     pub(crate) fn into_set(self, now: Timestamp) -> DoNotDisturb {
         DoNotDisturb {
             until: now + Duration::from_millis(self.remaining_ms),
@@ -306,7 +304,7 @@ impl DoNotDisturbWire {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct HistoryWire {
     invitation_id: Text<InvitationId>,
     turn: TurnNo,
@@ -319,11 +317,10 @@ pub(crate) struct HistoryWire {
     at: u64,
     ended_at: u64,
     outcome: OutcomeWire,
-    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Arc<str>>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum OutcomeWire {
     Answered,
@@ -332,36 +329,34 @@ enum OutcomeWire {
     Unanswered,
 }
 
-impl From<&HistoryRecord> for HistoryWire {
-    fn from(entry: &HistoryRecord) -> Self {
-        use crate::word::Word;
-        let (outcome, reason) = match entry.outcome {
-            Outcome::Answered => (OutcomeWire::Answered, None),
-            Outcome::Declined => (OutcomeWire::Declined, None),
-            Outcome::Missed(reason) => (OutcomeWire::Missed, Some(reason.word())),
-            Outcome::Unanswered(reason) => (OutcomeWire::Unanswered, Some(reason.word())),
+impl Object for HistoryRecord {
+    fn fields(&self, out: &mut Out) {
+        let (outcome, reason) = match self.outcome {
+            Outcome::Answered => ("answered", None),
+            Outcome::Declined => ("declined", None),
+            Outcome::Missed(reason) => ("missed", Some(reason.word())),
+            Outcome::Unanswered(reason) => ("unanswered", Some(reason.word())),
         };
-        Self {
-            invitation_id: Text(entry.id.invitation),
-            turn: entry.id.turn,
-            call_id: Text(entry.call_id.clone()),
-            call_type: Named(entry.call_type),
-            group: entry.group,
-            direction: Named(entry.direction),
-            with: entry.with.iter().map(PersonWire::from).collect(),
-            with_count: entry.with_count,
-            at: entry.at.0,
-            ended_at: entry.ended_at.0,
-            outcome,
-            reason: reason.map(Into::into),
-        }
+        fields!(out,
+            "invitation_id": self.id.invitation,
+            "turn": self.id.turn,
+            "call_id": self.call_id,
+            "call_type": self.call_type,
+            "group": self.group,
+            "direction": self.direction,
+            "with": self.with,
+            "with_count": self.with_count,
+            "at": self.at,
+            "ended_at": self.ended_at,
+            "outcome": outcome,
+            "reason": reason,
+        );
     }
 }
 
 impl HistoryWire {
     /// The entry, of the user whose history it is; none if the reason doesn't fit the outcome.
     pub(crate) fn into_entry(self, user: UserId) -> Option<HistoryRecord> {
-        use crate::word::Word;
         let reason = self.reason.as_deref();
         let outcome = match self.outcome {
             OutcomeWire::Answered => Outcome::Answered,

@@ -1,10 +1,12 @@
 //! The wire's words for the core's enums, and texts that stand for ids.
 
-use ringback_core::call::{CallType, EndReason, Leaving, MissedReason, TurnKind, TurnState};
+use crate::json::{Json, Out};
+use crate::server::ByeCode;
+use ringback_core::call::{CallType, EndReason, Leaving, MissedReason, Mode, TurnKind, TurnState};
 use ringback_core::line::Direction;
 use ringback_core::refusal::Code;
 use serde::de::{Error as _, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -15,9 +17,7 @@ pub(crate) trait Word: Copy + PartialEq + 'static {
     const ALL: &'static [(Self, &'static str)];
 
     /// The word of a value.
-    fn word(self) -> &'static str {
-        Self::ALL.iter().find(|(value, _)| *value == self).map_or("", |(_, word)| word)
-    }
+    fn word(self) -> &'static str;
 
     /// The value of a word.
     fn of(word: &str) -> Option<Self> {
@@ -29,10 +29,18 @@ macro_rules! words {
     ($($kind:ident { $($value:ident = $word:literal),* $(,)? })*) => { $(
         impl Word for $kind {
             const ALL: &'static [(Self, &'static str)] = &[$((Self::$value, $word)),*];
+
+            // Breaks the build when the core gains a value that has no word here.
+            fn word(self) -> &'static str {
+                match self { $(Self::$value => $word),* }
+            }
         }
 
-        // Breaks the build when the core gains a value that has no word here.
-        const _: fn($kind) = |value| match value { $($kind::$value => ()),* };
+        impl Json for $kind {
+            fn write(&self, out: &mut Out) {
+                out.plain(self.word());
+            }
+        }
     )* };
 }
 
@@ -63,20 +71,16 @@ words! {
         IncompatibleMode = "incompatible_mode", UpgradeRequired = "upgrade_required", RateLimited = "rate_limited",
         Unavailable = "unavailable", Internal = "internal",
     }
+    ByeCode {
+        Replaced = "replaced", Unauthorized = "unauthorized", UpgradeRequired = "upgrade_required",
+        BadRequest = "bad_request", PayloadTooLarge = "payload_too_large", Slow = "slow",
+        ShuttingDown = "shutting_down", Unavailable = "unavailable",
+    }
 }
-
-use ringback_core::call::Mode;
-use ringback_core::id::{CallId, DeviceId, InvitationId, RequestId, UserId};
 
 /// A value that stands on the wire as its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Named<T>(pub(crate) T);
-
-impl<T: Word> Serialize for Named<T> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.0.word())
-    }
-}
 
 impl<'de, T: Word> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -98,24 +102,6 @@ impl<'de, T: Word> Deserialize<'de> for Named<T> {
 /// A value that stands on the wire as the text it displays: an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text<T>(pub(crate) T);
-
-macro_rules! as_text {
-    ($($id:ty: $text:ident;)*) => {$(
-        impl Serialize for Text<$id> {
-            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.serialize_str(self.0.$text().as_ref())
-            }
-        }
-    )*};
-}
-
-as_text! {
-    CallId: as_str;
-    DeviceId: as_str;
-    InvitationId: text;
-    RequestId: as_str;
-    UserId: as_str;
-}
 
 impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

@@ -4,11 +4,13 @@ use crate::metrics::Metrics;
 use ringback_core::id::SessionId;
 use ringback_core::step::Welcome;
 use ringback_protocol::{Bye, ByeCode, Done, ServerFrame};
-use std::collections::{HashMap, VecDeque};
-use std::mem::size_of;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::mem::{size_of, take};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
+use std::task::{Context, Poll, Waker};
 
 /// Something on its way to a session; it becomes text only in the session's own task.
 #[derive(Debug)]
@@ -24,31 +26,31 @@ pub(crate) enum Outgoing {
 pub(crate) struct Mailbox {
     room: usize,
     queue: Mutex<Queue>,
-    /// Rung when something was put into an empty queue, or it was closed.
-    rung: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<Outgoing>,
+    waiting: Vec<Outgoing>,
     bytes: usize,
     bye: Option<Bye>,
     /// Closed: `bye` is the last word, and nothing comes in any more.
     closed: bool,
+    /// Who waits for something to come in.
+    reader: Option<Waker>,
 }
 
 /// What a mailbox had.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     /// In order.
-    pub(crate) waiting: VecDeque<Outgoing>,
+    pub(crate) waiting: Vec<Outgoing>,
     /// The last word after them, if this is the end.
     pub(crate) bye: Option<Bye>,
 }
 
 impl Mailbox {
     pub(crate) fn new(room: usize) -> Self {
-        Self { room, queue: Mutex::default(), rung: Notify::new() }
+        Self { room, queue: Mutex::default() }
     }
 
     /// Puts something in; what doesn't fit any more cuts the reader off, who catches up when it comes back (N1).
@@ -65,12 +67,12 @@ impl Mailbox {
         queue.bytes += weight;
         if queue.bytes > self.room {
             let message = "Too much waited to be read: come back and catch up.";
-            *queue = Queue { bye: Some(Bye::new(ByeCode::Slow, message)), closed: true, ..Queue::default() };
+            let reader = queue.reader.take();
+            *queue = Queue { bye: Some(Bye::new(ByeCode::Slow, message)), closed: true, reader, ..Queue::default() };
         } else {
-            queue.waiting.push_back(outgoing);
+            queue.waiting.push(outgoing);
         }
-        drop(queue);
-        self.rung.notify_one();
+        wake(queue);
     }
 
     /// Ends the session, after what already waits.
@@ -79,36 +81,46 @@ impl Mailbox {
         if !queue.closed {
             queue.closed = true;
             queue.bye = Some(bye);
-            drop(queue);
-            self.rung.notify_one();
+            wake(queue);
         }
     }
 
-    /// Takes all that waits.
-    pub(crate) fn take(&self) -> Taken {
+    /// Waits until there is something, and takes all of it.
+    pub(crate) async fn take(&self) -> Taken {
+        poll_fn(|cx| self.poll(cx, |queue| !queue.waiting.is_empty() || queue.bye.is_some())).await
+    }
+
+    /// Waits until the reader was cut off; gives the last word.
+    pub(crate) async fn cut(&self) -> Option<Bye> {
+        let slow = |queue: &Queue| queue.bye.as_ref().is_some_and(|bye| bye.code == ByeCode::Slow);
+        poll_fn(|cx| self.poll(cx, slow)).await.bye
+    }
+
+    /// Takes all that is there once it is `enough`; until then what comes in wakes the reader.
+    fn poll(&self, cx: &Context<'_>, enough: impl Fn(&Queue) -> bool) -> Poll<Taken> {
         let mut queue = self.lock();
-        queue.bytes = 0;
-        Taken { waiting: std::mem::take(&mut queue.waiting), bye: queue.bye.take() }
-    }
-
-    /// Waits until something was put in, or it was closed, since the last wait.
-    pub(crate) async fn rung(&self) {
-        self.rung.notified().await;
-    }
-
-    /// Waits until the reader was cut off.
-    pub(crate) async fn cut(&self) {
-        loop {
-            if self.lock().bye.as_ref().is_some_and(|bye| bye.code == ByeCode::Slow) {
-                return;
-            }
-            self.rung().await;
+        if enough(&queue) {
+            queue.bytes = 0;
+            return Poll::Ready(Taken { waiting: take(&mut queue.waiting), bye: queue.bye.take() });
         }
+        if !queue.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            queue.reader = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         // Nothing panics while it holds the lock, so there is nothing half done to guard against.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes who waits, once: until they have waited again, they are awake.
+fn wake(mut queue: MutexGuard<'_, Queue>) {
+    let reader = queue.reader.take();
+    drop(queue);
+    if let Some(reader) = reader {
+        reader.wake();
     }
 }
 
@@ -142,10 +154,32 @@ fn weight(outgoing: &Outgoing) -> usize {
         }
 }
 
+/// Mailboxes by their session.
+type Sessions = HashMap<SessionId, Arc<Mailbox>, BuildHasherDefault<Spread>>;
+
+/// Spreads ids that the server itself counts up: nobody else chooses one, so nobody can make them collide.
+#[derive(Debug, Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // By the golden ratio: numbers that follow each other differ in their high bits as in their low ones.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Every session of this process.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    sessions: Mutex<HashMap<SessionId, Arc<Mailbox>>>,
+    sessions: Mutex<Sessions>,
     next: AtomicU64,
     metrics: Arc<Metrics>,
 }
@@ -190,7 +224,7 @@ impl Registry {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Mailbox>>> {
+    fn lock(&self) -> MutexGuard<'_, Sessions> {
         // Nothing panics while it holds the lock, so there is nothing half done to guard against.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -200,6 +234,14 @@ impl Registry {
 mod tests {
     use super::*;
 
+    /// Takes what is there, if anything.
+    fn all(mailbox: &Mailbox) -> Taken {
+        match mailbox.poll(&Context::from_waker(Waker::noop()), |_| true) {
+            Poll::Ready(taken) => taken,
+            Poll::Pending => Taken::default(),
+        }
+    }
+
     // spec: N1
     #[test]
     fn a_reader_too_slow_is_cut_off_and_its_queue_dropped() {
@@ -207,11 +249,11 @@ mod tests {
         for _ in 0..100 {
             mailbox.put(Outgoing::Frame(ServerFrame::Pong));
         }
-        let taken = mailbox.take();
+        let taken = all(&mailbox);
         assert!(taken.waiting.is_empty());
         assert_eq!(taken.bye.unwrap().code, ByeCode::Slow);
         mailbox.put(Outgoing::Frame(ServerFrame::Pong));
-        assert!(mailbox.take().waiting.is_empty(), "nothing comes after the last word");
+        assert!(all(&mailbox).waiting.is_empty(), "nothing comes after the last word");
     }
 
     // spec: R1
@@ -226,7 +268,7 @@ mod tests {
         };
         (0..100).for_each(|_| signal("x".repeat(10 * 1024)));
         mailbox.put(Outgoing::Frame(ServerFrame::Pong));
-        let taken = mailbox.take();
+        let taken = all(&mailbox);
         assert!(taken.bye.is_none());
         assert_eq!(taken.waiting.len(), 3 + 1, "as many as fit into half of it, and what isn't a signal");
     }
@@ -237,7 +279,7 @@ mod tests {
         mailbox.put(Outgoing::Frame(ServerFrame::Pong));
         mailbox.close(Bye::new(ByeCode::ShuttingDown, ""));
         mailbox.close(Bye::new(ByeCode::Replaced, ""));
-        let taken = mailbox.take();
+        let taken = all(&mailbox);
         assert_eq!(taken.waiting.len(), 1);
         assert_eq!(taken.bye.unwrap().code, ByeCode::ShuttingDown);
     }

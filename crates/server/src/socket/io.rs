@@ -1,7 +1,8 @@
 //! All socket I/O of a session: the only type that knows which WebSocket crate this is.
 //!
-//! It is tungstenite's: kept by many, and it checks the protocol fully. Its buffers are small here, since idle
-//! connections are a server's main cost; what is ready together leaves in one write.
+//! It is tungstenite's: kept by many, and it checks the protocol fully. What is ready together leaves in one write, past
+//! tungstenite's own buffer, which a connection would keep for as long as it lives: idle connections are a server's main
+//! cost.
 
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
@@ -10,14 +11,19 @@ use ringback_protocol::ByeCode;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+pub(crate) use tokio_tungstenite::tungstenite::Utf8Bytes as Text;
 
 /// Bytes read at a time; most frames of a client have fewer.
 const READ_BUFFER: usize = 1024;
 /// Bytes that are gathered before they are written.
 const WRITE_BUFFER: usize = 8 * 1024;
+/// Bytes that a frame's header may have.
+const HEADER: usize = 10;
 /// How long the last words may take to leave.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How much of what a client still sends is read away, so that its closing doesn't swallow the last words.
@@ -27,7 +33,7 @@ const DRAINED: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) enum Came {
     /// A frame.
-    Text(Utf8Bytes),
+    Text(Text),
     /// A sign of life: a ping, or a pong.
     Alive,
     /// A frame larger than any may be.
@@ -45,6 +51,10 @@ pub(crate) struct Gone;
 /// One WebSocket.
 pub(crate) struct Io {
     stream: WebSocketStream<TokioIo<Upgraded>>,
+    /// Frames on their way out; nothing else may be written before all of it is.
+    leaving: Vec<u8>,
+    /// Whether tungstenite may not have answered a ping yet.
+    pinged: bool,
 }
 
 impl Io {
@@ -52,18 +62,21 @@ impl Io {
     pub(crate) async fn new(upgraded: Upgraded, frame_bytes: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
             .max_frame_size(Some(frame_bytes))
             .max_message_size(Some(frame_bytes));
         let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-        Self { stream }
+        Self { stream, leaving: Vec::new(), pinged: false }
     }
 
     /// Waits for what comes next. It may be given up at any moment, and loses nothing by it.
     pub(crate) async fn read(&mut self) -> Came {
         match self.stream.next().await {
             Some(Ok(Message::Text(text))) => Came::Text(text),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Came::Alive,
+            Some(Ok(Message::Ping(_))) => {
+                self.pinged = true;
+                Came::Alive
+            }
+            Some(Ok(Message::Pong(_))) => Came::Alive,
             Some(Ok(Message::Binary(_) | Message::Frame(_))) => Came::Nonsense,
             Some(Ok(Message::Close(_))) | None => Came::Closed,
             Some(Err(Error::Capacity(_))) => Came::TooLarge,
@@ -74,10 +87,36 @@ impl Io {
 
     /// Writes frames, together as far as they fit, and waits until they are out.
     pub(crate) async fn write(&mut self, frames: Vec<String>) -> Result<(), Gone> {
-        for frame in frames {
-            self.stream.feed(Message::text(frame)).await.map_err(|_| Gone)?;
+        if self.pinged {
+            // The answer may be half written, and nothing may come into the midst of it.
+            self.stream.flush().await.map_err(|_| Gone)?;
+            self.pinged = false;
         }
-        self.stream.flush().await.map_err(|_| Gone)
+        let bytes = frames.iter().map(|frame| HEADER + frame.len()).sum::<usize>();
+        self.leaving.reserve(bytes.min(WRITE_BUFFER));
+        for frame in frames {
+            let header = FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
+            header.format(frame.len() as u64, &mut self.leaving).map_err(|_| Gone)?;
+            self.leaving.extend_from_slice(frame.as_bytes());
+            if self.leaving.len() > WRITE_BUFFER {
+                self.leave().await?;
+            }
+        }
+        self.leave().await
+    }
+
+    /// Writes what is on its way out. It may be given up, and then goes on where it was.
+    async fn leave(&mut self) -> Result<(), Gone> {
+        let raw = self.stream.get_mut();
+        while !self.leaving.is_empty() {
+            match raw.write(&self.leaving).await {
+                Ok(0) | Err(_) => return Err(Gone),
+                Ok(written) => drop(self.leaving.drain(..written)),
+            }
+        }
+        // An idle connection keeps no buffer.
+        self.leaving = Vec::new();
+        raw.flush().await.map_err(|_| Gone)
     }
 
     /// Asks for a sign of life.
@@ -99,6 +138,7 @@ impl Io {
         };
         let farewell = async {
             // Whoever is gone already needs no last words.
+            let _ = self.leave().await;
             let _ = self.stream.feed(Message::text(bye)).await;
             let _ = self.stream.feed(Message::Close(Some(why))).await;
             let _ = self.stream.flush().await;

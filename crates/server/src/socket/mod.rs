@@ -2,6 +2,7 @@
 
 mod io;
 
+use io::Text;
 pub(crate) use io::{Came, Gone, Io};
 
 use crate::clock;
@@ -17,7 +18,10 @@ use ringback_core::step::{Actor, Ask, Hello, Reply, Step};
 use ringback_protocol::{
     Bye, ByeCode, ClientFrame, Done, Handshake, Malformed, Reader, Request, ServerFrame, Terms, Token, opening,
 };
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep_until, timeout};
 
@@ -80,9 +84,9 @@ async fn greet(io: &mut Io, shared: &Shared) -> Result<(Box<Handshake>, Bearer),
 }
 
 /// The text of what came, none if it was a mere sign of life, or the end.
-fn hear(came: Came) -> Result<Option<String>, Option<Bye>> {
+fn hear(came: Came) -> Result<Option<Text>, Option<Bye>> {
     match came {
-        Came::Text(text) => Ok(Some(text.as_str().to_owned())),
+        Came::Text(text) => Ok(Some(text)),
         Came::Alive => Ok(None),
         Came::TooLarge => Err(Some(Bye::new(ByeCode::PayloadTooLarge, "A frame was too large."))),
         Came::Nonsense => Err(Some(Bye::new(ByeCode::BadRequest, "What came was no text frame."))),
@@ -152,31 +156,27 @@ impl<'a> Session<'a> {
     /// Carries frames both ways until it is over; the last word, if there is one to say.
     async fn run(&mut self, io: &mut Io) -> Option<Bye> {
         let mailbox = self.mailbox.clone();
-        let opening = self.heard + OPENING;
         // One timer for all, moved only when it has run: what is said moves every deadline, and most say something.
-        let timer = sleep_until(opening.into());
+        let timer = sleep_until(self.due().into());
         tokio::pin!(timer);
         loop {
-            let taken = mailbox.take();
-            if !taken.waiting.is_empty() {
-                if let Err(over) = self.write(io, &taken).await {
-                    return over;
-                }
-                if taken.bye.is_none() {
-                    continue;
-                }
-            }
-            if taken.bye.is_some() {
-                return taken.bye;
-            }
-            let dead = self.heard + self.shared.config.ping.mul_f32(2.5);
-            let wake = if self.opened { self.ping_at.min(dead) } else { opening };
-            if timer.deadline() > wake.into() {
-                timer.as_mut().reset(wake.into());
-            }
             tokio::select! {
-                // In this order: who has said something that waits to be read isn't dead.
+                // In this order: what waits leaves before more is taken on, and who has said something that waits to
+                // be read isn't dead.
                 biased;
+                taken = mailbox.take() => {
+                    let opened = self.opened;
+                    if !taken.waiting.is_empty() && let Err(over) = self.write(io, &taken).await {
+                        return over;
+                    }
+                    if taken.bye.is_some() {
+                        return taken.bye;
+                    }
+                    // Pings may be due sooner than the welcome was.
+                    if opened != self.opened && timer.deadline() > self.due().into() {
+                        timer.as_mut().reset(self.due().into());
+                    }
+                }
                 came = io.read(), if self.opened && self.undecided < UNDECIDED => {
                     self.heard = clock::instant();
                     match hear(came) {
@@ -185,21 +185,21 @@ impl<'a> Session<'a> {
                         Err(over) => return over,
                     }
                 }
-                () = mailbox.rung() => {}
                 () = timer.as_mut() => {
                     let now = clock::instant();
-                    if now < wake {
-                        timer.as_mut().reset(wake.into());
+                    if now < self.due() {
+                        timer.as_mut().reset(self.due().into());
                         continue;
                     }
                     if !self.opened {
                         return Some(unavailable("The server is busy: come back in a moment.").into());
                     }
-                    if now >= dead {
+                    if now >= self.dead() {
                         return None;
                     }
                     if now >= self.ping_at {
                         self.ping_at = now + self.shared.config.ping;
+                        timer.as_mut().reset(self.due().into());
                         if timeout(self.shared.config.ping, io.ping()).await.is_err() {
                             return None;
                         }
@@ -207,6 +207,21 @@ impl<'a> Session<'a> {
                 }
             }
         }
+    }
+
+    /// When something is to be done if nothing comes.
+    fn due(&self) -> Instant {
+        if self.opened { self.ping_at.min(self.dead()) } else { self.heard + OPENING }
+    }
+
+    /// When the session is dead if nothing is heard.
+    fn dead(&self) -> Instant {
+        self.heard + self.patience()
+    }
+
+    /// How long a client may say nothing, or take nothing.
+    fn patience(&self) -> Duration {
+        self.shared.config.ping * 5 / 2
     }
 
     /// Writes what was taken, in one go; the error is how it is over.
@@ -237,16 +252,20 @@ impl<'a> Session<'a> {
         }
         self.shared.metrics.frames_out.add(frames.len() as u64);
         self.shared.metrics.writes.add(1);
-        // A reader that takes nothing is dead by the same measure as one that says nothing.
-        let stalled = self.shared.config.ping.mul_f32(2.5);
-        tokio::select! {
-            // In this order: most writes are out at once, and then nothing else is asked.
-            biased;
-            written = timeout(stalled, io.write(frames)) => match written {
-                Ok(written) => written.map_err(|Gone| None),
-                Err(_) => Err(None),
+        let mut writing = pin!(io.write(frames));
+        // Most writes are out at once, and then nothing is waited for.
+        let written = match poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx))).await {
+            Poll::Ready(written) => Ok(written),
+            Poll::Pending => tokio::select! {
+                biased;
+                // A reader that takes nothing is dead by the same measure as one that says nothing.
+                written = timeout(self.patience(), writing) => written,
+                bye = self.mailbox.cut() => return Err(bye),
             },
-            () = self.mailbox.cut() => Err(self.mailbox.take().bye),
+        };
+        match written {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Gone)) | Err(_) => Err(None),
         }
     }
 
