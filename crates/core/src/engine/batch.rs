@@ -225,7 +225,7 @@ impl Batch {
                 continue;
             }
             for (device, to) in sessions {
-                let view = crate::line::missed_view(line, line.record.devices.get(device));
+                let view = crate::line::missed_view(line, line.device(device));
                 outputs.push(Output::Missed { to: *to, view });
             }
         }

@@ -167,7 +167,7 @@ fn signal(
 
 /// The asking device's mode (V2); general for one that isn't registered.
 fn mode(txn: &Txn<'_>, by: &Actor) -> Result<Mode, Stop> {
-    Ok(txn.line(&by.user)?.record.devices.get(&by.device).map_or(Mode::General, |d| d.mode))
+    Ok(txn.line(&by.user)?.device(&by.device).map_or(Mode::General, |d| d.mode))
 }
 
 /// The answer to a step that could not be decided or kept.

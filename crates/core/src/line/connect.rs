@@ -40,7 +40,7 @@ pub(crate) fn hello(txn: &mut Txn<'_>, hello: &Hello) -> Result<Reply, Stop> {
         person: line.record.person.clone(),
         calls,
         gone,
-        missed: super::missed_view(line, line.record.devices.get(&by.device)),
+        missed: super::missed_view(line, line.device(&by.device)),
         blocked: line.record.blocked.iter().cloned().collect(),
         do_not_disturb: line.record.do_not_disturb.clone().filter(|d| txn.cx.now < d.until),
         replaced,
@@ -65,13 +65,13 @@ fn register(txn: &mut Txn<'_>, hello: &Hello) -> Result<(), Stop> {
     };
     let line = txn.line(user)?;
     let old = line.missed.values().any(|m| m.missed_at < now - limits.retention);
-    if known == Some(&fresh) && line.record.person.name == hello.name && !old {
+    if known.is_some_and(|known| **known == fresh) && line.record.person.name == hello.name && !old {
         return Ok(());
     }
     let connected = txn.sessions(user).cloned().unwrap_or_default();
     let line = txn.line_mut(user)?;
     line.record.person.name = hello.name.clone();
-    line.record.devices.insert(hello.by.device.clone(), fresh);
+    line.record.devices.insert(hello.by.device.clone(), fresh.into());
     line.forget_old(now, &limits);
     while line.record.devices.len() > limits.devices_per_user.max(1) {
         let spare = |id: &DeviceId| *id != hello.by.device && !connected.contains_key(id);

@@ -98,8 +98,13 @@ impl Line {
         self.record.do_not_disturb.as_ref().is_some_and(|d| now < d.until && !d.let_through.contains(caller))
     }
 
+    /// A registered device.
+    pub(crate) fn device(&self, device: &DeviceId) -> Option<&DeviceRecord> {
+        self.record.devices.get(device).map(|d| &**d)
+    }
+
     /// C11 of a device; off for one unknown.
     fn waits(&self, device: &DeviceId) -> bool {
-        self.record.devices.get(device).is_some_and(|d| d.config.call_waiting)
+        self.device(device).is_some_and(|d| d.config.call_waiting)
     }
 }
