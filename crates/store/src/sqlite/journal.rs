@@ -14,11 +14,11 @@ pub(super) fn append(tx: &Transaction<'_>, body: &[u8]) -> Result<(), StoreError
     run().map_err(failed("writing the journal")).map(|_| ())
 }
 
-/// Leaves in it what was carried over, and nothing else.
-pub(super) fn replace(tx: &Transaction<'_>, carried: &Writes) -> Result<(), StoreError> {
+/// Leaves in it what is left, and nothing else.
+pub(super) fn replace(tx: &Transaction<'_>, left: &Writes) -> Result<(), StoreError> {
     let run = || tx.prepare_cached("DELETE FROM journal")?.execute([]);
     run().map_err(failed("emptying the journal"))?;
-    if carried.is_empty() { Ok(()) } else { append(tx, &pack(carried)) }
+    if left.is_empty() { Ok(()) } else { append(tx, &pack(left)) }
 }
 
 /// Reads all of it, the newest version of each record.

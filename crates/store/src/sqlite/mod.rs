@@ -23,8 +23,8 @@ use ringback_core::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use std::path::Path;
 
-/// How many records gather before they are folded under load: some 6 ms of work.
-const GATHERED: usize = 2000;
+/// How many records gather before they are folded under load: some 5 ms of work.
+const GATHERED: usize = 1500;
 /// How many bytes of journal gather at most: large records take longer to fold.
 const GATHERED_BYTES: usize = 4 << 20;
 /// How many times as much as that may gather if nobody tidies, or the tables can't be written: beyond it a commit folds
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Sqlite {
 enum Fold {
     /// Everything.
     All,
-    /// Everything but calls that will change again before long; they stay in the journal.
+    /// What is worth it under load; the rest stays in the journal.
     Settled,
 }
 
@@ -90,19 +90,20 @@ impl Sqlite {
         let Some(pending) = self.pending.as_mut().filter(|pending| !pending.is_empty()) else {
             return Ok(());
         };
-        let carried = if what == Fold::All { Vec::new() } else { pending.moving() };
-        let carried = Writes { calls: carried, ..Writes::default() };
+        let taken = match what {
+            Fold::All => std::mem::take(pending),
+            Fold::Settled => pending.settled(),
+        };
+        let left = pending.left();
         let done = transact(&mut self.db, |tx| {
-            rows::write(tx, pending, &carried.calls)?;
-            journal::replace(tx, &carried)
+            rows::write(tx, &taken)?;
+            journal::replace(tx, &left)
         });
-        match done {
-            Ok(()) => {
-                pending.folded(&carried.calls);
-                Ok(())
-            }
-            Err(error) => Err(self.known_after(error)),
+        if let Err(error) = done {
+            pending.take_back(taken);
+            return Err(self.known_after(error));
         }
+        Ok(())
     }
 
     /// Has the tables complete, for reading them alone.
@@ -124,7 +125,7 @@ impl Sqlite {
         if self.index.is_none() {
             let mut index = RunningIndex::default();
             rows::running(&self.db)?.iter().for_each(|call| index.put(call));
-            self.pending()?.calls(&[]).for_each(|call| index.put(call.record()));
+            self.pending()?.calls().for_each(|call| index.put(call.record()));
             self.index = Some(index);
         }
         Ok(self.index.get_or_insert_default())

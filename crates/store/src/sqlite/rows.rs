@@ -8,13 +8,12 @@ use ringback_core::call::{Call, CallRecord};
 use ringback_core::id::{InvitationId, MissedId, UserId};
 use ringback_core::limits::REQUESTS;
 use ringback_core::line::{HistoryRecord, LineRecord, MissedCall, Remembered};
-use ringback_core::shared::Shared;
 use ringback_core::time::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, Transaction, params};
 
-/// Writes everything that waits but the calls that are `carried` over, ascending by their ids.
-pub(super) fn write(tx: &Transaction<'_>, pending: &Pending, carried: &[Shared<Call>]) -> Result<(), StoreError> {
-    write_calls(tx, pending.calls(carried))?;
+/// Writes everything that waits.
+pub(super) fn write(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreError> {
+    write_calls(tx, pending)?;
     write_lines(tx, pending)?;
     write_requests(tx, pending)?;
     write_missed(tx, pending)?;
@@ -22,7 +21,7 @@ pub(super) fn write(tx: &Transaction<'_>, pending: &Pending, carried: &[Shared<C
 }
 
 /// Writes calls; those that run on are mostly known, and then no index is touched.
-fn write_calls<'a>(tx: &Transaction<'_>, calls: impl Iterator<Item = &'a Call>) -> Result<(), StoreError> {
+fn write_calls(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreError> {
     let doing = "writing calls";
     let mut known =
         Statement::new(tx, doing, "UPDATE calls SET format = ?2, body = ?3 WHERE id = ?1 AND ended_at IS NULL")?;
@@ -32,7 +31,7 @@ fn write_calls<'a>(tx: &Transaction<'_>, calls: impl Iterator<Item = &'a Call>) 
         "INSERT INTO calls (id, ended_at, format, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) \
          DO UPDATE SET ended_at = excluded.ended_at, format = excluded.format, body = excluded.body",
     )?;
-    for call in calls.map(Call::record) {
+    for call in pending.calls().map(Call::record) {
         let (id, body) = (bytes(call.id), encode(call, || format!("call {}", call.id))?);
         if call.running() && known.run(params![id, FORMAT, body])? > 0 {
             continue;
