@@ -31,6 +31,12 @@ const GATHERED: usize = 512;
 /// Rows forgotten at a time, so that nothing waits long behind it.
 const SWEPT: usize = 500;
 
+/// How soon what commits put off is done if nothing else is to do: an operator who looks into the tables sees what
+/// happened, and a server that dies has little to do when it starts again.
+const TIDY: Duration = Duration::from_secs(1);
+/// When a store that couldn't tidy tries again.
+const TIDY_AGAIN: Duration = Duration::from_secs(5);
+
 /// Why the server can't go on; the process has to end.
 #[derive(Debug, Error)]
 pub enum DriverError {
@@ -55,6 +61,10 @@ pub(crate) struct Driver {
     clock: Clock,
     retention: Duration,
     sweep_at: Timestamp,
+    /// When the store is to tidy up all that it put off, if it put off anything.
+    tidy_at: Option<Timestamp>,
+    /// Tidying failed: not before this moment again.
+    untidy_until: Timestamp,
     inbox: Arc<Inbox>,
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
@@ -82,8 +92,20 @@ impl Driver {
         engine.start(running);
         let retention = limits.retention;
         let sweep_at = clock.now();
-        let mut driver =
-            Self { store, engine, clock, retention, sweep_at, inbox, registry, metrics, failing: false, failures: 0 };
+        let mut driver = Self {
+            store,
+            engine,
+            clock,
+            retention,
+            sweep_at,
+            tidy_at: None,
+            untidy_until: sweep_at,
+            inbox,
+            registry,
+            metrics,
+            failing: false,
+            failures: 0,
+        };
         driver.settle()?;
         Ok(driver)
     }
@@ -98,8 +120,11 @@ impl Driver {
         loop {
             let wake = self.settle()?;
             let sweep_again = self.sweep()?;
+            if self.inbox.len() == 0 && self.tidy_at.is_some_and(|at| at <= self.clock.now()) {
+                self.tidy(true)?;
+            }
             let now = self.clock.now();
-            let wait = wake.into_iter().chain([sweep_again]).map(|at| now.until(at)).min();
+            let wait = wake.into_iter().chain([sweep_again]).chain(self.tidy_at).map(|at| now.until(at)).min();
             match self.inbox.take(GATHERED, wait.unwrap_or_default()) {
                 Some(items) => self.submit(items),
                 None => return Ok(()),
@@ -120,12 +145,13 @@ impl Driver {
                     Err(error) => self.failed(error)?,
                 },
                 Act::Commit(writes) if writes.is_empty() => self.engine.committed(),
-                Act::Commit(writes) => self.commit(&writes)?,
+                Act::Commit(writes) => self.commit(writes)?,
                 Act::Release { outputs, facts } => {
                     if !facts.is_empty() {
                         log::together(|| facts.iter().for_each(|fact| self.tell(fact)));
                     }
                     outputs.into_iter().for_each(|output| self.deliver(output));
+                    self.tidy(false)?;
                     // What came meanwhile goes into the next batch.
                     let room = GATHERED.saturating_sub(self.engine.waiting());
                     if let Some(items) = self.inbox.take(room, Duration::ZERO) {
@@ -141,7 +167,7 @@ impl Driver {
         }
     }
 
-    fn commit(&mut self, writes: &Writes) -> Result<Act, DriverError> {
+    fn commit(&mut self, writes: Writes) -> Result<Act, DriverError> {
         let began = clock::instant();
         match self.store.commit(writes) {
             Ok(()) => {
@@ -160,6 +186,27 @@ impl Driver {
                 self.failed(error)
             }
         }
+    }
+
+    /// Has the store do what it put off: all of it if there is nothing else to do. If that fails, nothing is lost; it
+    /// is tried again.
+    fn tidy(&mut self, idle: bool) -> Result<(), DriverError> {
+        let now = self.clock.now();
+        if now < self.untidy_until {
+            return Ok(());
+        }
+        match self.store.tidy(idle) {
+            Ok(left) => self.tidy_at = left.then(|| self.tidy_at.unwrap_or(now + TIDY)),
+            Err(CommitError::Failed(error) | CommitError::Unknown(error)) => {
+                if matches!(error, StoreError::Disk { .. }) {
+                    return Err(DriverError::Disk(error));
+                }
+                error!(%error, source = error.source_text(), "the store can't tidy up; it is tried again");
+                self.untidy_until = now + TIDY_AGAIN;
+                self.tidy_at = Some(self.untidy_until);
+            }
+        }
+        Ok(())
     }
 
     /// What the batch changed in memory is dropped, loaded again and decided again; if even that can't be read, or the

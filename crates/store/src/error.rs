@@ -45,6 +45,24 @@ pub enum OpenError {
         /// The newest version of Ringback that wrote it.
         written_by: String,
     },
+    /// What a process that died left in the journal can't be brought into the tables: it is a newer version's, or
+    /// damaged. Nothing was changed.
+    #[error("the journal in {} can't be used; nothing was changed", file.display())]
+    Journal {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+    /// What a process that died left in the journal can't be brought into the tables now: the disk is full, say. It
+    /// stays in the journal.
+    #[error("the journal in {} can't be brought into the tables", file.display())]
+    Fold {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: CommitError,
+    },
     /// SQLite can't open the file, or can't keep it as durably as asked.
     #[error("the database {} can't be opened ({doing})", file.display())]
     Database {
@@ -91,6 +109,15 @@ pub enum StoreError {
         /// Why.
         source: FormatError,
     },
+}
+
+impl CommitError {
+    /// What went wrong, whatever became of the writes.
+    pub fn into_store(self) -> StoreError {
+        match self {
+            Self::Failed(error) | Self::Unknown(error) => error,
+        }
+    }
 }
 
 impl StoreError {

@@ -9,6 +9,7 @@ mod error;
 pub mod format;
 mod index;
 mod memory;
+mod pending;
 mod sqlite;
 
 pub use error::{CommitError, OpenError, StoreError};
@@ -26,12 +27,18 @@ use ringback_core::time::Timestamp;
 /// One call at a time, and nobody else writes: a store may keep in memory what it can derive from its rows.
 pub trait Store: Send {
     /// Reads calls and lines, each asked for once. A line comes with its unhandled missed calls (by invitation, the
-    /// earlier sent first) and the running invitations in which it has any part, hidden turns included (likewise).
+    /// earlier sent first), its last requests (by number) and the running invitations in which it has any part, hidden
+    /// turns included (the earlier sent first).
     fn load(&mut self, keys: &[Key]) -> Result<Loaded, StoreError>;
 
     /// Writes everything or nothing; when it returns, it is durable (G3). What is written twice, the last time counts;
     /// a missed call that is both written and handled is handled. Nothing to write costs nothing.
-    fn commit(&mut self, writes: &Writes) -> Result<(), CommitError>;
+    fn commit(&mut self, writes: Writes) -> Result<(), CommitError>;
+
+    /// Does a part of what commits put off, if much of it has gathered; with `idle`, all of it. Whoever commits calls it
+    /// now and then, when nobody waits for an answer. What is durable stays so, whatever becomes of this. Returns
+    /// whether something is left to do.
+    fn tidy(&mut self, idle: bool) -> Result<bool, CommitError>;
 
     /// Reads every running call, the earlier sent first: what the engine starts with.
     fn running(&mut self) -> Result<Vec<CallRecord>, StoreError>;
@@ -52,8 +59,11 @@ impl<S: Store + ?Sized> Store for Box<S> {
     fn load(&mut self, keys: &[Key]) -> Result<Loaded, StoreError> {
         (**self).load(keys)
     }
-    fn commit(&mut self, writes: &Writes) -> Result<(), CommitError> {
+    fn commit(&mut self, writes: Writes) -> Result<(), CommitError> {
         (**self).commit(writes)
+    }
+    fn tidy(&mut self, idle: bool) -> Result<bool, CommitError> {
+        (**self).tidy(idle)
     }
     fn running(&mut self) -> Result<Vec<CallRecord>, StoreError> {
         (**self).running()

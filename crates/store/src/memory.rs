@@ -4,10 +4,12 @@ use crate::index::RunningIndex;
 use crate::{CommitError, HistoryPage, Store, StoreError, newest_in};
 use ringback_core::call::CallRecord;
 use ringback_core::id::{InvitationId, MissedId, UserId};
-use ringback_core::line::{HistoryRecord, LineRecord, MissedCall};
+use ringback_core::limits::REQUESTS;
+use ringback_core::line::{HistoryRecord, LineRecord, MissedCall, Remembered};
 use ringback_core::step::{Key, Loaded, LoadedLine, Writes};
 use ringback_core::time::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Keeps everything in the process, for tests. It only ever answers what is asked, so an engine over it sees nothing
 /// that it didn't load. A clone is a copy: what a disk held at that moment.
@@ -15,6 +17,7 @@ use std::collections::BTreeMap;
 pub struct Memory {
     calls: BTreeMap<InvitationId, CallRecord>,
     lines: BTreeMap<UserId, LineRecord>,
+    requests: BTreeMap<UserId, BTreeMap<u64, Arc<Remembered>>>,
     missed: BTreeMap<(UserId, MissedId), MissedCall>,
     history: BTreeMap<u64, HistoryRecord>,
     rows: u64,
@@ -44,6 +47,7 @@ impl Store for Memory {
                     user: user.clone(),
                     line: self.lines.get(user).cloned(),
                     missed: self.missed(user),
+                    requests: self.requests.get(user).into_iter().flat_map(|kept| kept.values().cloned()).collect(),
                     running: self.index.of(user),
                 }),
             }
@@ -51,21 +55,32 @@ impl Store for Memory {
         Ok(loaded)
     }
 
-    fn commit(&mut self, writes: &Writes) -> Result<(), CommitError> {
+    fn commit(&mut self, writes: Writes) -> Result<(), CommitError> {
         for call in &writes.calls {
-            self.index.put(call);
-            self.calls.insert(call.id, call.clone());
+            self.index.put(call.record());
+            self.calls.insert(call.id(), call.record().clone());
         }
-        self.lines.extend(writes.lines.iter().map(|line| (line.person.id.clone(), line.clone())));
-        self.missed.extend(writes.missed.iter().map(|(user, call)| ((user.clone(), call.id), call.clone())));
+        self.lines.extend(writes.lines.iter().map(|line| (line.person.id.clone(), (**line).clone())));
+        for (user, request) in writes.requests {
+            let kept = self.requests.entry(user).or_default();
+            kept.insert(request.no, request);
+            while kept.len() as u64 > REQUESTS {
+                kept.pop_first();
+            }
+        }
+        self.missed.extend(writes.missed.into_iter().map(|(user, call)| ((user, call.id), call)));
         for handled in &writes.handled {
             self.missed.remove(handled);
         }
-        for entry in &writes.history {
+        for entry in writes.history {
             self.rows += 1;
-            self.history.insert(self.rows, entry.clone());
+            self.history.insert(self.rows, entry);
         }
         Ok(())
+    }
+
+    fn tidy(&mut self, _idle: bool) -> Result<bool, CommitError> {
+        Ok(false)
     }
 
     fn running(&mut self) -> Result<Vec<CallRecord>, StoreError> {

@@ -8,6 +8,7 @@ use ringback_store::{Sqlite, Store};
 use rusqlite::{Connection, OpenFlags, params};
 use std::collections::BTreeMap;
 use std::path::Path;
+use tempfile::TempDir;
 
 /// A look at the stored rows.
 pub(crate) struct Stored {
@@ -26,15 +27,25 @@ impl Stored {
         let mut store = Sqlite::open(&dir.join("data")).unwrap();
         let running = store.running().unwrap();
         drop(store);
-        let stored = Self::beside(dir);
+        let stored = Self::in_tables(&dir.join("data/ringback.db"));
         let seen = stored.calls.values().filter(|call| call.running());
         assert!(seen.eq(&running), "what runs is what isn't ended");
         stored
     }
 
-    /// Looks while a server runs.
+    /// Looks while a server runs: at a copy of that moment, opened as a restart would, for what the server has not yet
+    /// brought from its journal into the tables.
     pub(crate) fn beside(dir: &Path) -> Self {
-        let file = dir.join("data/ringback.db");
+        let copy = TempDir::new().unwrap();
+        let file = copy.path().join("ringback.db");
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let db = Connection::open_with_flags(dir.join("data/ringback.db"), flags).unwrap();
+        db.execute("VACUUM INTO ?1", [file.to_str().unwrap()]).unwrap();
+        drop(Sqlite::open(copy.path()).unwrap());
+        Self::in_tables(&file)
+    }
+
+    fn in_tables(file: &Path) -> Self {
         let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let tx = db.unchecked_transaction().unwrap(); // one moment for all tables
         let mut calls = BTreeMap::new();

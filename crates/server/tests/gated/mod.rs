@@ -113,7 +113,7 @@ impl Store for Gated {
         self.0.kept.lock().unwrap().load(keys)
     }
 
-    fn commit(&mut self, writes: &Writes) -> Result<(), CommitError> {
+    fn commit(&mut self, writes: Writes) -> Result<(), CommitError> {
         let way = self.0.pass();
         let keep = || self.0.kept.lock().unwrap().commit(writes);
         match way {
@@ -123,6 +123,10 @@ impl Store for Gated {
             Way::LostAndUnknown => Err(CommitError::Unknown(error())),
             Way::Disk => Err(CommitError::Unknown(StoreError::Disk { source: "no fsync".into() })),
         }
+    }
+
+    fn tidy(&mut self, idle: bool) -> Result<bool, CommitError> {
+        self.0.kept.lock().unwrap().tidy(idle)
     }
 
     fn running(&mut self) -> Result<Vec<CallRecord>, StoreError> {

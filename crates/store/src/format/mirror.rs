@@ -1,6 +1,8 @@
 //! Stored types mirror the core's, which knows nothing of serde (K8): each names its fields once, and both ways
-//! follow. A field that the core gains or loses doesn't compile until its format says what becomes of it.
+//! follow, for the tables' text and for the journal. A field that the core gains or loses doesn't compile until its
+//! format says what becomes of it.
 
+use super::packed::{self, Unpacking, Unreadable};
 use ringback_core::id::{CallId, DeviceId, InvitationId, RequestId, UserId};
 use ringback_core::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -18,6 +20,14 @@ pub(super) trait Mirror {
     fn of(core: &Self::Core) -> Self;
     /// Back again; all checks were made in reading.
     fn into_core(self) -> Self::Core;
+    /// Puts it at the end of a journal's body.
+    fn pack(core: &Self::Core, to: &mut Vec<u8>);
+    /// Takes it from a journal's body, checking it.
+    fn unpack(from: &mut Unpacking<'_>) -> Result<Self::Core, Unreadable>;
+    /// What a field of this kind is in a body from before there was such a field; none if it has to be there.
+    fn absent() -> Option<Self::Core> {
+        None
+    }
 }
 
 /// Whether a field is at its usual value, and left out.
@@ -41,6 +51,20 @@ macro_rules! structs {
             fn into_core(self) -> Self::Core {
                 core::$core { $($field: self.$field.into_core(),)* }
             }
+            fn pack(core: &Self::Core, to: &mut Vec<u8>) {
+                let core::$core { $($field,)* } = core;
+                to.push(Self::FIELDS);
+                $(<$kind>::pack($field, to);)*
+            }
+            fn unpack(from: &mut Unpacking<'_>) -> Result<Self::Core, Unreadable> {
+                let mut left = from.fields(Self::FIELDS)?;
+                Ok(core::$core { $($field: from.field::<$kind>(&mut left)?,)* })
+            }
+        }
+
+        impl $name {
+            /// How many fields it has.
+            const FIELDS: u8 = [$(stringify!($field),)*].len() as u8;
         }
     )*};
 }
@@ -53,9 +77,8 @@ macro_rules! names {
         #[serde(rename_all = "snake_case")]
         pub(in crate::format) enum $name { $($variant,)* }
 
-        #[cfg(test)]
         impl $name {
-            /// Every variant of the core's.
+            /// Every variant of the core's, each at the place that stands for it when packed.
             pub(in crate::format) const ALL: &[core::$core] = &[$(core::$core::$variant,)*];
         }
 
@@ -67,6 +90,13 @@ macro_rules! names {
             fn into_core(self) -> Self::Core {
                 match self { $(Self::$variant => core::$core::$variant,)* }
             }
+            fn pack(core: &Self::Core, to: &mut Vec<u8>) {
+                to.push(Self::of(core) as u8);
+            }
+            fn unpack(from: &mut Unpacking<'_>) -> Result<Self::Core, Unreadable> {
+                let place = usize::from(from.byte()?);
+                Self::ALL.get(place).copied().ok_or_else(|| from.wrong("there is no such name"))
+            }
         }
     )*};
 }
@@ -74,7 +104,7 @@ macro_rules! names {
 pub(super) use {names, structs};
 
 macro_rules! as_it_is {
-    ($($kind:ty),*) => {$(
+    ($($kind:ty: $pack:expr, $unpack:expr;)*) => {$(
         impl Mirror for $kind {
             type Core = Self;
             fn of(core: &Self) -> Self {
@@ -83,11 +113,31 @@ macro_rules! as_it_is {
             fn into_core(self) -> Self {
                 self
             }
+            fn pack(core: &Self, to: &mut Vec<u8>) {
+                ($pack as fn(&Self, &mut Vec<u8>))(core, to);
+            }
+            fn unpack(from: &mut Unpacking<'_>) -> Result<Self, Unreadable> {
+                ($unpack as fn(&mut Unpacking<'_>) -> Result<Self, Unreadable>)(from)
+            }
+            fn absent() -> Option<Self> {
+                Some(Self::default())
+            }
         }
     )*};
 }
 
-as_it_is!(bool, u32, u64, Arc<str>);
+as_it_is! {
+    bool: |core, to| to.push(u8::from(*core)), |from| match from.byte()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(from.wrong("neither yes nor no")),
+    };
+    u32: |core, to| packed::number(u64::from(*core), to), |from| {
+        u32::try_from(from.number()?).map_err(|error| from.wrong(error))
+    };
+    u64: |core, to| packed::number(*core, to), |from| from.number();
+    Arc<str>: |core, to| packed::text(core, to), |from| from.text().map(Into::into);
+}
 
 impl<M: Mirror> Mirror for Option<M> {
     type Core = Option<M::Core>;
@@ -96,6 +146,18 @@ impl<M: Mirror> Mirror for Option<M> {
     }
     fn into_core(self) -> Self::Core {
         self.map(M::into_core)
+    }
+    fn pack(core: &Self::Core, to: &mut Vec<u8>) {
+        bool::pack(&core.is_some(), to);
+        if let Some(core) = core {
+            M::pack(core, to);
+        }
+    }
+    fn unpack(from: &mut Unpacking<'_>) -> Result<Self::Core, Unreadable> {
+        bool::unpack(from)?.then(|| M::unpack(from)).transpose()
+    }
+    fn absent() -> Option<Self::Core> {
+        Some(None)
     }
 }
 
@@ -106,6 +168,16 @@ impl<M: Mirror> Mirror for Vec<M> {
     }
     fn into_core(self) -> Self::Core {
         self.into_iter().map(M::into_core).collect()
+    }
+    fn pack(core: &Self::Core, to: &mut Vec<u8>) {
+        packed::length(core.len(), to);
+        core.iter().for_each(|one| M::pack(one, to));
+    }
+    fn unpack(from: &mut Unpacking<'_>) -> Result<Self::Core, Unreadable> {
+        from.list(M::unpack)
+    }
+    fn absent() -> Option<Self::Core> {
+        Some(Self::Core::new())
     }
 }
 
@@ -122,6 +194,12 @@ impl<M: Mirror> Mirror for Shared<M> {
     fn into_core(self) -> Self::Core {
         Arc::new(self.0.into_core())
     }
+    fn pack(core: &Self::Core, to: &mut Vec<u8>) {
+        M::pack(core, to);
+    }
+    fn unpack(from: &mut Unpacking<'_>) -> Result<Self::Core, Unreadable> {
+        M::unpack(from).map(Arc::new)
+    }
 }
 
 impl<M: Mirror<Core: Ord> + Ord> Mirror for BTreeSet<M> {
@@ -131,6 +209,16 @@ impl<M: Mirror<Core: Ord> + Ord> Mirror for BTreeSet<M> {
     }
     fn into_core(self) -> Self::Core {
         self.into_iter().map(M::into_core).collect()
+    }
+    fn pack(core: &Self::Core, to: &mut Vec<u8>) {
+        packed::length(core.len(), to);
+        core.iter().for_each(|one| M::pack(one, to));
+    }
+    fn unpack(from: &mut Unpacking<'_>) -> Result<Self::Core, Unreadable> {
+        Ok(from.list(M::unpack)?.into_iter().collect())
+    }
+    fn absent() -> Option<Self::Core> {
+        Some(Self::Core::new())
     }
 }
 
@@ -142,6 +230,19 @@ impl<K: Mirror<Core: Ord> + Ord, V: Mirror> Mirror for BTreeMap<K, V> {
     fn into_core(self) -> Self::Core {
         self.into_iter().map(|(key, value)| (key.into_core(), value.into_core())).collect()
     }
+    fn pack(core: &Self::Core, to: &mut Vec<u8>) {
+        packed::length(core.len(), to);
+        for (key, value) in core {
+            K::pack(key, to);
+            V::pack(value, to);
+        }
+    }
+    fn unpack(from: &mut Unpacking<'_>) -> Result<Self::Core, Unreadable> {
+        Ok(from.list(<(K, V)>::unpack)?.into_iter().collect())
+    }
+    fn absent() -> Option<Self::Core> {
+        Some(Self::Core::new())
+    }
 }
 
 impl<A: Mirror, B: Mirror> Mirror for (A, B) {
@@ -151,6 +252,13 @@ impl<A: Mirror, B: Mirror> Mirror for (A, B) {
     }
     fn into_core(self) -> Self::Core {
         (self.0.into_core(), self.1.into_core())
+    }
+    fn pack(core: &Self::Core, to: &mut Vec<u8>) {
+        A::pack(&core.0, to);
+        B::pack(&core.1, to);
+    }
+    fn unpack(from: &mut Unpacking<'_>) -> Result<Self::Core, Unreadable> {
+        Ok((A::unpack(from)?, B::unpack(from)?))
     }
 }
 
@@ -167,19 +275,39 @@ impl Mirror for Moment {
     fn into_core(self) -> Timestamp {
         Timestamp(self.0)
     }
+    fn pack(core: &Timestamp, to: &mut Vec<u8>) {
+        packed::number(core.0, to);
+    }
+    fn unpack(from: &mut Unpacking<'_>) -> Result<Timestamp, Unreadable> {
+        from.number().map(Timestamp)
+    }
 }
 
 /// An id as its text, checked again when read.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Id<T>(T);
 
-impl<T: Clone> Mirror for Id<T> {
+/// An id that has a packed form.
+pub(super) trait Packed: Sized {
+    /// Puts it at the end of a journal's body.
+    fn pack(&self, to: &mut Vec<u8>);
+    /// Takes it from a journal's body, checked again.
+    fn unpack(from: &mut Unpacking<'_>) -> Result<Self, Unreadable>;
+}
+
+impl<T: Clone + Packed> Mirror for Id<T> {
     type Core = T;
     fn of(core: &T) -> Self {
         Self(core.clone())
     }
     fn into_core(self) -> T {
         self.0
+    }
+    fn pack(core: &T, to: &mut Vec<u8>) {
+        core.pack(to);
+    }
+    fn unpack(from: &mut Unpacking<'_>) -> Result<T, Unreadable> {
+        T::unpack(from)
     }
 }
 
@@ -190,6 +318,16 @@ macro_rules! ids_as_str {
                 to.serialize_str(self.0.as_str())
             }
         }
+
+        impl Packed for $id {
+            fn pack(&self, to: &mut Vec<u8>) {
+                packed::text(self.as_str(), to);
+            }
+            fn unpack(from: &mut Unpacking<'_>) -> Result<Self, Unreadable> {
+                let text = from.text()?;
+                Self::new(text).map_err(|error| from.wrong(error))
+            }
+        }
     )*};
 }
 
@@ -198,6 +336,16 @@ ids_as_str!(CallId, DeviceId, RequestId, UserId);
 impl Serialize for Id<InvitationId> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(self.0.text().as_str())
+    }
+}
+
+impl Packed for InvitationId {
+    fn pack(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.0.to_be_bytes());
+    }
+    fn unpack(from: &mut Unpacking<'_>) -> Result<Self, Unreadable> {
+        let bytes = from.bytes(16)?;
+        Ok(Self(bytes.iter().fold(0, |id, byte| id << 8 | u128::from(*byte))))
     }
 }
 

@@ -3,18 +3,26 @@
 //! A value is stored as JSON, beside the number of its format. JSON, because the data belong to the operator: the
 //! `sqlite3` shell and its `->>` read them without Ringback, a fixture of a released format is a text that a reviewer
 //! can read, and a field can be added without a new number as long as its absence means what it always meant. Fields
-//! at their usual value are left out, which brings a ringing one-to-one call to 690 bytes; MessagePack with names would
-//! make it 550, but a commit costs its fsync and its pages, not their fill.
+//! at their usual value are left out, which brings a ringing one-to-one call to 690 bytes.
+//!
+//! A commit writes none of that: it appends one row to the journal, whose body has the batch's records one after the
+//! other without names ([`mod@journal`]), and a record becomes text when it reaches its table, a second later or with
+//! hundreds of others, in its newest version alone. A body lives as long, or until the next start after a crash, and
+//! nobody but Ringback reads it; so it is made for size and speed: the same call has 200 bytes in it.
 //!
 //! The rules: a format that was released is never changed but by such an added field, its fixture stays, and what an
-//! older reader must not overlook takes the next number. A release reads the format it writes and the one before.
+//! older reader must not overlook takes the next number. A release reads the format it writes and the one before. The
+//! same holds for the journal, with one difference: a field is added at its struct's end, and takes the next number.
 
+pub mod journal;
 mod mirror;
+mod packed;
 mod v1;
 
 use mirror::Mirror;
 use ringback_core::call::CallRecord;
-use ringback_core::line::{HistoryRecord, LineRecord, MissedCall};
+use ringback_core::line::{HistoryRecord, LineRecord, MissedCall, Remembered};
+use std::error::Error;
 
 /// The number of the format that is written.
 pub const FORMAT: u32 = 1;
@@ -24,12 +32,14 @@ pub const FORMAT: u32 = 1;
 pub enum FormatError {
     /// It is of a format that this version doesn't know.
     #[error(
-        "it is of format {found}, and ringback {} reads format {FORMAT} alone; use the version of ringback that wrote \
+        "it is of format {found}, and ringback {} reads format {known} alone; use the version of ringback that wrote \
          it, or a newer one", env!("CARGO_PKG_VERSION")
     )]
     Unknown {
         /// The value's format.
         found: u32,
+        /// The format that is read.
+        known: u32,
     },
     /// It isn't what its format says.
     #[error("it is damaged: not what format {format} says")]
@@ -37,7 +47,7 @@ pub enum FormatError {
         /// The value's format.
         format: u32,
         /// Where and why.
-        source: serde_json::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// It couldn't be made into text.
     #[error("it has no form in format {FORMAT}")]
@@ -62,9 +72,9 @@ macro_rules! stored {
                 match format {
                     1 => match serde_json::from_str::<$v1>(text) {
                         Ok(value) => Ok(value.into_core()),
-                        Err(source) => Err(FormatError::Damaged { format, source }),
+                        Err(source) => Err(FormatError::Damaged { format, source: source.into() }),
                     },
-                    found => Err(FormatError::Unknown { found }),
+                    found => Err(FormatError::Unknown { found, known: FORMAT }),
                 }
             }
         }
@@ -84,6 +94,7 @@ stored! {
     CallRecord: v1::Call,
     LineRecord: v1::Line,
     MissedCall: v1::Missed,
+    Remembered: v1::Remembered,
     HistoryRecord: v1::History,
 }
 

@@ -1,6 +1,7 @@
 //! Format 1. Released: changed by added fields with a default alone.
 
-use super::mirror::{Id, Mirror, Moment, Shared, names, structs, usual};
+use super::mirror::{Id, Mirror, Moment, names, structs, usual};
+use super::packed::{Unpacking, Unreadable};
 use ringback_core::id::{CallId, DeviceId, InvitationId, RequestId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,8 +139,6 @@ structs! {
         blocked: BTreeSet<Id<UserId>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         do_not_disturb: Option<DoNotDisturb>,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        requests: Vec<Shared<Remembered>>,
         revision: u64,
     }
 
@@ -169,6 +168,7 @@ structs! {
     }
 
     struct Remembered = Remembered {
+        no: u64,
         device: Id<DeviceId>,
         request: Id<RequestId>,
         made: Made,
@@ -274,6 +274,52 @@ impl Mirror for Made {
             Self::Engaged { invitation } => core::Made::Engaged { invitation: invitation.into_core() },
         }
     }
+
+    fn pack(core: &core::Made, to: &mut Vec<u8>) {
+        match core {
+            core::Made::Invited { invitation, call_id, refused, crossed } => {
+                to.push(0);
+                Id::pack(invitation, to);
+                Id::pack(call_id, to);
+                Vec::<(Id<UserId>, Code)>::pack(refused, to);
+                bool::pack(crossed, to);
+            }
+            core::Made::Joined { invitation, turn } => {
+                to.push(1);
+                Id::pack(invitation, to);
+                u32::pack(turn, to);
+            }
+            core::Made::DialedBack { invitation, call_id, device } => {
+                to.push(2);
+                Id::pack(invitation, to);
+                Id::pack(call_id, to);
+                Id::pack(device, to);
+            }
+            core::Made::Engaged { invitation } => {
+                to.push(3);
+                Id::pack(invitation, to);
+            }
+        }
+    }
+
+    fn unpack(from: &mut Unpacking<'_>) -> Result<core::Made, Unreadable> {
+        Ok(match from.byte()? {
+            0 => core::Made::Invited {
+                invitation: Id::unpack(from)?,
+                call_id: Id::unpack(from)?,
+                refused: Vec::<(Id<UserId>, Code)>::unpack(from)?,
+                crossed: bool::unpack(from)?,
+            },
+            1 => core::Made::Joined { invitation: Id::unpack(from)?, turn: u32::unpack(from)? },
+            2 => core::Made::DialedBack {
+                invitation: Id::unpack(from)?,
+                call_id: Id::unpack(from)?,
+                device: Id::unpack(from)?,
+            },
+            3 => core::Made::Engaged { invitation: Id::unpack(from)? },
+            _ => return Err(from.wrong("there is no such name")),
+        })
+    }
 }
 
 /// How a turn ended.
@@ -305,5 +351,30 @@ impl Mirror for Outcome {
             Self::Missed(reason) => core::Outcome::Missed(reason.into_core()),
             Self::Unanswered(reason) => core::Outcome::Unanswered(reason.into_core()),
         }
+    }
+
+    fn pack(core: &core::Outcome, to: &mut Vec<u8>) {
+        match core {
+            core::Outcome::Answered => to.push(0),
+            core::Outcome::Declined => to.push(1),
+            core::Outcome::Missed(reason) => {
+                to.push(2);
+                MissedReason::pack(reason, to);
+            }
+            core::Outcome::Unanswered(reason) => {
+                to.push(3);
+                EndReason::pack(reason, to);
+            }
+        }
+    }
+
+    fn unpack(from: &mut Unpacking<'_>) -> Result<core::Outcome, Unreadable> {
+        Ok(match from.byte()? {
+            0 => core::Outcome::Answered,
+            1 => core::Outcome::Declined,
+            2 => core::Outcome::Missed(MissedReason::unpack(from)?),
+            3 => core::Outcome::Unanswered(EndReason::unpack(from)?),
+            _ => return Err(from.wrong("there is no such name")),
+        })
     }
 }

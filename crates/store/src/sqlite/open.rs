@@ -1,6 +1,8 @@
 //! Opening a data directory: the lock, the file, the settings, the tables.
 
+use super::journal;
 use crate::OpenError;
+use crate::pending::Pending;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -19,6 +21,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(super) struct Opened {
     pub(super) db: Connection,
     pub(super) lock: Lock,
+    pub(super) file: PathBuf,
+    /// What the journal holds.
+    pub(super) pending: Pending,
 }
 
 /// The data directory's lock. The system frees it with the process, however it ends.
@@ -39,10 +44,13 @@ pub(super) fn open(dir: &Path) -> Result<Opened, OpenError> {
         move |source| OpenError::Database { file, doing, source }
     };
     let mut db = Connection::open(&file).map_err(failed("opening"))?;
-    check(&db, &file)?;
+    let new = check(&db, &file)? == Found::Nothing;
     set(&db, &file)?;
+    // Before anything is changed: it may be a newer version's.
+    let pending = if new { Ok(Pending::default()) } else { journal::read(&db) };
+    let pending = pending.map_err(|source| OpenError::Journal { file: file.clone(), source })?;
     create(&mut db).map_err(failed("making the tables"))?;
-    Ok(Opened { db, lock })
+    Ok(Opened { db, lock, file, pending })
 }
 
 /// Makes the directory, for this user alone, and takes its lock.
@@ -74,8 +82,17 @@ fn make(dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What a file holds.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    /// Nothing: it is new.
+    Nothing,
+    /// Tables of ours.
+    Tables,
+}
+
 /// Refuses a file of somebody else's, and one with newer tables, before anything is changed in it.
-fn check(db: &Connection, file: &Path) -> Result<(), OpenError> {
+fn check(db: &Connection, file: &Path) -> Result<Found, OpenError> {
     let file = || PathBuf::from(file);
     let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let read = || -> rusqlite::Result<_> {
@@ -86,7 +103,7 @@ fn check(db: &Connection, file: &Path) -> Result<(), OpenError> {
         _ => OpenError::Database { file: file(), doing: "reading its version", source },
     })?;
     if (application, version, changes) == (0, 0, 0) {
-        return Ok(()); // new and empty
+        return Ok(Found::Nothing);
     }
     if application != APPLICATION {
         return Err(OpenError::Foreign { file: file() });
@@ -95,7 +112,7 @@ fn check(db: &Connection, file: &Path) -> Result<(), OpenError> {
         let written_by = written_by(db).ok().flatten().unwrap_or_else(|| "a newer version".to_owned());
         return Err(OpenError::Schema { file: file(), found: version, written_by });
     }
-    Ok(())
+    Ok(Found::Tables)
 }
 
 /// Settings of the connection; the page size holds from the file's first page on.

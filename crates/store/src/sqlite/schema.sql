@@ -1,5 +1,13 @@
 -- The tables, version 1. A change takes the next version and a step from this one (G12).
 
+-- One row a commit, until it is folded into the tables below: at most about a second, or, on a busy server, some
+-- thousand records. Ringback's own form; a server that stops leaves it empty.
+CREATE TABLE journal (
+  seq    INTEGER PRIMARY KEY,
+  format INTEGER NOT NULL,
+  body   BLOB    NOT NULL
+) STRICT;
+
 -- One row an invitation. Running ones have an index of their own, which stays as small as they are few.
 CREATE TABLE calls (
   id       BLOB    NOT NULL UNIQUE, -- the UUIDv7's 16 bytes: in order of being sent
@@ -9,12 +17,21 @@ CREATE TABLE calls (
 ) STRICT;
 CREATE INDEX calls_running ON calls (id) WHERE ended_at IS NULL;
 
--- One row a user, without what is derived from the running calls.
+-- One row a user, without their requests and what is derived from the running calls.
 CREATE TABLE lines (
   user   TEXT    NOT NULL UNIQUE,
   format INTEGER NOT NULL,
   body   TEXT    NOT NULL
 ) STRICT;
+
+-- A user's last 32 requests, which a repeat is known by: each takes the place of the one 32 before.
+CREATE TABLE requests (
+  user   TEXT    NOT NULL,
+  slot   INTEGER NOT NULL, -- the request's number modulo 32
+  format INTEGER NOT NULL,
+  body   TEXT    NOT NULL,
+  PRIMARY KEY (user, slot)
+) STRICT, WITHOUT ROWID;
 
 -- One row an unhandled missed call; a user's lie together.
 CREATE TABLE missed (

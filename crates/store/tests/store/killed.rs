@@ -1,7 +1,7 @@
 //! What survives: SIGKILL in the middle of writing, and a disk that fails. The writer is this test program again, as a
 //! child that does nothing else.
 
-use crate::records::{START, call, ended, history, id, line, missed, user};
+use crate::records::{START, call, ended, history, id, kept, line, missed, request, user};
 use ringback_core::step::{Key, Writes};
 use ringback_core::time::Timestamp;
 use ringback_store::{CommitError, Sqlite, Store, StoreError};
@@ -16,6 +16,12 @@ const ROUNDS: u64 = 20;
 const WRITE_TO: &str = "RINGBACK_TEST_WRITE_TO";
 /// In the child's environment: after how many batches to stop; endless without.
 const BATCHES: &str = "RINGBACK_TEST_BATCHES";
+/// In the child's environment: to fold all the time; else it does so at its end alone.
+const FOLDS: &str = "RINGBACK_TEST_FOLDS";
+/// Records that gather before they are folded in a child that folds all the time: those of two batches or so.
+const GATHERED: usize = 12;
+/// After how many batches such a child folds everything, as if it were idle.
+const IDLE: u64 = 4;
 
 /// Batch `n` changes every table: a call begins, an older one ends, a call is missed, an older one handled.
 pub(crate) fn batch(n: u64) -> Writes {
@@ -23,8 +29,10 @@ pub(crate) fn batch(n: u64) -> Writes {
         calls: [Some(call(n, &["alice", "bob"])), n.checked_sub(3).map(|n| ended(call(n, &["alice", "bob"]), 9))]
             .into_iter()
             .flatten()
+            .map(kept)
             .collect(),
-        lines: vec![line("bob", n)],
+        lines: vec![line("bob", n).into()],
+        requests: vec![(user("bob"), request(n).into())],
         missed: vec![(user("bob"), missed(n))],
         handled: n.checked_sub(5).map(|n| (user("bob"), missed(n).id)).into_iter().collect(),
         history: vec![history("bob", n)],
@@ -39,6 +47,8 @@ pub(crate) fn last_whole(store: &mut Sqlite) -> Option<u64> {
     let last = bob.line.map(|line| line.revision);
     let upto = last.map_or(0, |last| last + 1);
     let from = |n: u64| upto.saturating_sub(n)..upto;
+    let requests: Vec<u64> = bob.requests.iter().map(|made| made.no).collect();
+    assert_eq!(requests, from(32).collect::<Vec<_>>());
     assert_eq!(bob.missed, from(5).map(missed).collect::<Vec<_>>());
     assert_eq!(bob.running, from(3).map(id).collect::<Vec<_>>());
     assert_eq!(store.running().unwrap(), from(3).map(|n| call(n, &["alice", "bob"])).collect::<Vec<_>>());
@@ -57,14 +67,21 @@ fn writer() {
         return;
     };
     let batches = std::env::var(BATCHES).map_or(u64::MAX, |text| text.parse().unwrap());
-    let mut store = Sqlite::open(Path::new(&dir)).unwrap();
+    let folds = std::env::var_os(FOLDS).is_some();
+    let mut store = Sqlite::open(Path::new(&dir)).unwrap().folding_at(if folds { GATHERED } else { usize::MAX });
     let first = last_whole(&mut store).map_or(0, |last| last + 1);
     println!("\nready");
     for n in (first..).take_while(|n| n - first < batches) {
-        match store.commit(&batch(n)) {
+        match store.commit(batch(n)) {
             Ok(()) => println!("committed {n}"),
             Err(CommitError::Failed(_)) => return println!("failed {n}"),
             Err(CommitError::Unknown(StoreError::Disk { .. })) => return println!("disk {n}"),
+            Err(error) => panic!("{error:?}"),
+        }
+        match store.tidy(folds && n % IDLE == 0) {
+            Ok(_) => {}
+            Err(CommitError::Failed(_)) => return println!("fold failed {n}"),
+            Err(CommitError::Unknown(StoreError::Disk { .. })) => return println!("fold disk {n}"),
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -108,7 +125,7 @@ fn what_was_committed_survives_a_kill_at_any_moment() {
     let dir = TempDir::new().unwrap();
     let mut total = None;
     for round in 0..ROUNDS {
-        let mut writer = child(dir.path(), Command::new(this_program())).spawn().unwrap();
+        let mut writer = child(dir.path(), Command::new(this_program())).env(FOLDS, "yes").spawn().unwrap();
         let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines().map(Result::unwrap);
         lines.find(|line| line == "ready").expect("the writer starts");
         // The moment of the kill is the point here: nothing is waited for.
@@ -128,25 +145,37 @@ fn what_was_committed_survives_a_kill_at_any_moment() {
 }
 
 /// Runs the writer under strace, which makes the system call `inject` fail for the log's file.
-fn on_a_bad_disk(dir: &Path, inject: &str) -> Vec<String> {
+#[cfg(target_os = "linux")]
+fn on_a_bad_disk(dir: &Path, inject: &str, folds: bool) -> Vec<String> {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "/dev/null", "-P"]).arg(dir.canonicalize().unwrap().join("ringback.db-wal"));
     strace.args(["-e", inject]).arg(this_program());
-    let output =
-        child(dir, strace).env(BATCHES, "50").output().expect("strace is installed (cargo xtask test does it)");
+    let mut child = child(dir, strace);
+    if folds {
+        child.env(FOLDS, "yes");
+    }
+    let output = child.env(BATCHES, "50").output().expect("strace is installed (cargo xtask test does it)");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let told = String::from_utf8(output.stdout).unwrap();
-    let of_ours = |line: &&str| ["committed ", "failed ", "disk "].iter().any(|said| line.starts_with(said));
+    let said = ["committed ", "failed ", "disk ", "fold failed ", "fold disk "];
+    let of_ours = |line: &&str| said.iter().any(|said| line.starts_with(said));
     told.lines().filter(of_ours).map(str::to_owned).collect()
+}
+
+/// A folder with an empty store.
+#[cfg(target_os = "linux")]
+fn fresh() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    drop(Sqlite::open(dir.path()).unwrap());
+    dir
 }
 
 // spec: N2
 #[cfg(target_os = "linux")]
 #[test]
 fn a_failed_sync_is_of_unknown_outcome_and_ends_the_writing() {
-    let dir = TempDir::new().unwrap();
-    drop(Sqlite::open(dir.path()).unwrap());
-    let told = on_a_bad_disk(dir.path(), "inject=fsync,fdatasync:error=EIO:when=9");
+    let dir = fresh();
+    let told = on_a_bad_disk(dir.path(), "inject=fsync,fdatasync:error=EIO:when=9", false);
     let (last, before) = told.split_last().unwrap();
     let n = before.len() as u64;
     assert_eq!(*last, format!("disk {n}"));
@@ -159,12 +188,41 @@ fn a_failed_sync_is_of_unknown_outcome_and_ends_the_writing() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_is_full_fails_the_commit_and_keeps_the_rest() {
-    let dir = TempDir::new().unwrap();
-    drop(Sqlite::open(dir.path()).unwrap());
-    let told = on_a_bad_disk(dir.path(), "inject=pwrite64:error=ENOSPC:when=99");
+    let dir = fresh();
+    let told = on_a_bad_disk(dir.path(), "inject=pwrite64:error=ENOSPC:when=49", false);
     let (last, before) = told.split_last().unwrap();
     let n = before.len() as u64;
     assert_eq!(*last, format!("failed {n}"));
     assert!(n > 0, "{told:?}");
     assert_eq!(last_whole(&mut Sqlite::open(dir.path()).unwrap()), Some(n - 1));
+}
+
+/// Has one system call after the other fail, until one that does is a fold's; tells what was committed before.
+#[cfg(target_os = "linux")]
+fn on_a_bad_fold(inject: &str, says: &str) -> (TempDir, u64) {
+    for when in 9..60 {
+        let dir = fresh();
+        let told = on_a_bad_disk(dir.path(), &format!("{inject}:when={when}"), true);
+        let n = told.iter().filter(|line| line.starts_with("committed ")).count() as u64;
+        if n > 0 && told.last() == Some(&format!("{says} {}", n - 1)) {
+            return (dir, n - 1);
+        }
+    }
+    panic!("no {inject} was a fold's");
+}
+
+// spec: N2
+#[cfg(target_os = "linux")]
+#[test]
+fn a_failed_sync_in_a_fold_ends_the_writing_and_takes_nothing_back() {
+    let (dir, last) = on_a_bad_fold("inject=fsync,fdatasync:error=EIO", "fold disk");
+    assert_eq!(last_whole(&mut Sqlite::open(dir.path()).unwrap()), Some(last));
+}
+
+// spec: N2
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_in_a_fold_takes_nothing_back() {
+    let (dir, last) = on_a_bad_fold("inject=pwrite64:error=ENOSPC", "fold failed");
+    assert_eq!(last_whole(&mut Sqlite::open(dir.path()).unwrap()), Some(last));
 }

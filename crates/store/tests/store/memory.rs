@@ -14,7 +14,11 @@ impl Backend for InMemory {
         self.0 = self.0.clone();
     }
 
-    fn break_history(&mut self, _broken: bool) -> bool {
+    fn break_commits(&mut self, _broken: bool) -> bool {
+        false
+    }
+
+    fn break_tidying(&mut self, _broken: bool) -> bool {
         false
     }
 }

@@ -1,11 +1,12 @@
 //! Records to write, made short.
 
 use ringback_core::call::{
-    Asked, CallRecord, CallType, EndReason, Hidden, MissedReason, Mode, ParticipantRecord, TurnKind, TurnRecord,
+    Asked, Call, CallRecord, CallType, EndReason, Hidden, MissedReason, Mode, ParticipantRecord, TurnKind, TurnRecord,
     TurnState,
 };
 use ringback_core::id::{CallId, DeviceId, InvitationId, MissedId, Person, RequestId, UserId};
-use ringback_core::line::{Direction, HistoryRecord, LineRecord, MissedCall, Outcome};
+use ringback_core::line::{Direction, HistoryRecord, LineRecord, Made, MissedCall, Outcome, Remembered};
+use ringback_core::shared::Shared;
 use ringback_core::time::Timestamp;
 
 /// A moment after which everything here happens.
@@ -95,7 +96,21 @@ pub(crate) fn hidden(mut call: CallRecord, name: &str) -> CallRecord {
 pub(crate) fn ended(mut call: CallRecord, after: u64) -> CallRecord {
     call.revision += 1;
     call.ended = Some((EndReason::TimedOut, Timestamp(call.at.0 + after)));
+    for turn in call.participants.iter_mut().flat_map(|p| &mut p.turns) {
+        turn.state = TurnState::TimedOut;
+    }
     call
+}
+
+/// A record as a commit has it.
+pub(crate) fn kept(call: CallRecord) -> Shared<Call> {
+    Call::from_record(call).unwrap().into()
+}
+
+/// What the request number `no` of a user made.
+pub(crate) fn request(no: u64) -> Remembered {
+    let Asked { device, request } = asked(no);
+    Remembered { no, device, request, made: Made::Joined { invitation: id(no), turn: 1 } }
 }
 
 /// What the callee of call `n` missed.

@@ -2,7 +2,7 @@
 
 use crate::conformance::{Backend, conformance, odd_user};
 use crate::killed::{batch, last_whole};
-use crate::records::{call, id, line, missed, user};
+use crate::records::{call, ended, id, kept, line, missed, request, user};
 use ringback_core::line::LineRecord;
 use ringback_core::step::{Key, Writes};
 use ringback_store::{CommitError, OpenError, Sqlite, Store};
@@ -31,6 +31,30 @@ impl InFile {
     fn store(&mut self) -> &mut Sqlite {
         self.store.as_mut().unwrap()
     }
+
+    /// Makes every new row of a table fail, or mends that.
+    fn break_table(&self, table: &str, broken: bool) -> bool {
+        let sql = if broken {
+            format!("CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'broken'); END")
+        } else {
+            "DROP TRIGGER broken".to_owned()
+        };
+        self.beside().execute_batch(&sql).unwrap();
+        true
+    }
+
+    fn commit(&mut self, writes: Writes) {
+        self.store().commit(writes).unwrap();
+    }
+
+    /// Brings everything into the tables, so that they can be looked at, or changed, past the store.
+    fn fold(&mut self) {
+        assert!(!self.store().tidy(true).unwrap());
+    }
+
+    fn count(&self, table: &str) -> i64 {
+        self.beside().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    }
 }
 
 fn beside(dir: &Path) -> Connection {
@@ -47,14 +71,12 @@ impl Backend for InFile {
         self.store = Some(Sqlite::open(self.dir.path()).unwrap());
     }
 
-    fn break_history(&mut self, broken: bool) -> bool {
-        let sql = if broken {
-            "CREATE TRIGGER broken BEFORE INSERT ON history BEGIN SELECT raise(ABORT, 'broken'); END"
-        } else {
-            "DROP TRIGGER broken"
-        };
-        self.beside().execute_batch(sql).unwrap();
-        true
+    fn break_commits(&mut self, broken: bool) -> bool {
+        self.break_table("journal", broken)
+    }
+
+    fn break_tidying(&mut self, broken: bool) -> bool {
+        self.break_table("history", broken)
     }
 }
 
@@ -134,14 +156,15 @@ fn tables_of_version_1_are_read_and_written() {
     beside(dir.path()).execute_batch(VERSION_1).unwrap();
     let mut store = Sqlite::open(dir.path()).unwrap();
     assert_eq!(last_whole(&mut store), Some(3));
-    store.commit(&batch(4)).unwrap();
+    store.commit(batch(4)).unwrap();
     assert_eq!(last_whole(&mut store), Some(4));
 }
 
 #[test]
 fn a_value_of_format_2_is_refused_naming_what_reads_it() {
     let mut on = InFile::fresh();
-    on.store().commit(&Writes { calls: vec![call(1, &["alice", "bob"])], ..Writes::default() }).unwrap();
+    on.commit(Writes { calls: vec![kept(call(1, &["alice", "bob"]))], ..Writes::default() });
+    on.fold();
     on.beside().execute_batch("UPDATE calls SET format = 2").unwrap();
     for error in [on.store().load(&[Key::Call(id(1))]).unwrap_err(), on.store().running().unwrap_err()] {
         let error = told(&error);
@@ -153,7 +176,8 @@ fn a_value_of_format_2_is_refused_naming_what_reads_it() {
 #[test]
 fn a_damaged_value_is_named_and_kept() {
     let mut on = InFile::fresh();
-    on.store().commit(&Writes { lines: vec![line("bob", 1)], ..Writes::default() }).unwrap();
+    on.commit(Writes { lines: vec![line("bob", 1).into()], ..Writes::default() });
+    on.fold();
     on.beside().execute_batch("UPDATE lines SET body = '{\"person\":{\"id\":\"\"}}'").unwrap();
     let error = told(&on.store().load(&[Key::Line(user("bob"))]).unwrap_err());
     assert!(
@@ -167,12 +191,19 @@ fn a_damaged_value_is_named_and_kept() {
 fn any_id_is_only_a_value() {
     let mut on = InFile::fresh();
     let odd = LineRecord::new(odd_user());
-    on.store()
-        .commit(&Writes { lines: vec![odd.clone()], missed: vec![(odd_user(), missed(1))], ..Writes::default() })
-        .unwrap();
-    let mut loaded = on.store().load(&[Key::Line(odd_user())]).unwrap();
-    let line = loaded.lines.remove(0);
-    assert_eq!((line.user, line.line, line.missed), (odd_user(), Some(odd), vec![missed(1)]));
+    on.commit(Writes {
+        lines: vec![odd.clone().into()],
+        requests: vec![(odd_user(), request(1).into())],
+        missed: vec![(odd_user(), missed(1))],
+        ..Writes::default()
+    });
+    for _ in 0..2 {
+        let mut loaded = on.store().load(&[Key::Line(odd_user())]).unwrap();
+        let line = loaded.lines.remove(0);
+        assert_eq!((line.user, line.line, line.missed), (odd_user(), Some(odd.clone()), vec![missed(1)]));
+        assert_eq!(line.requests, [request(1).into()]);
+        on.fold();
+    }
 }
 
 #[test]
@@ -192,8 +223,115 @@ fn somebody_elses_write_lock_fails_the_commit_alone() {
     let mut on = InFile::fresh();
     let beside = on.beside();
     beside.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let writes = Writes { lines: vec![line("bob", 1)], ..Writes::default() };
-    assert!(matches!(on.store().commit(&writes), Err(CommitError::Failed(_))));
+    let writes = Writes { lines: vec![line("bob", 1).into()], ..Writes::default() };
+    assert!(matches!(on.store().commit(writes.clone()), Err(CommitError::Failed(_))));
     beside.execute_batch("ROLLBACK").unwrap();
-    on.store().commit(&writes).unwrap();
+    on.commit(writes);
+}
+
+/// What a process that died leaves: the folder as it is while the store is open, nothing folded at the end.
+fn left_behind(on: &InFile) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    for name in ["ringback.db", "ringback.db-wal"] {
+        std::fs::copy(on.dir.path().join(name), dir.path().join(name)).unwrap();
+    }
+    dir
+}
+
+// spec: N2
+#[test]
+fn what_a_dead_process_left_in_the_journal_is_in_the_tables_when_it_is_opened() {
+    let mut on = InFile::fresh();
+    (0..9).for_each(|n| on.commit(batch(n)));
+    assert_eq!((on.count("journal"), on.count("calls")), (9, 0), "one row a commit, and nothing else yet");
+    let dir = left_behind(&on);
+    let mut store = Sqlite::open(dir.path()).unwrap();
+    let count = |table: &str| {
+        beside(dir.path()).query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!((count("journal"), count("calls"), count("history"), count("missed")), (0, 9, 9, 5));
+    assert_eq!(last_whole(&mut store), Some(8));
+}
+
+// spec: N2
+#[test]
+fn a_closed_store_has_everything_in_the_tables() {
+    let mut on = InFile::fresh();
+    (0..40).for_each(|n| on.commit(batch(n)));
+    on.store = None;
+    assert_eq!(["journal", "calls", "lines", "history", "requests"].map(|table| on.count(table)), [0, 40, 1, 40, 32]);
+    on.reopen();
+    assert_eq!(last_whole(on.store()), Some(39));
+}
+
+// spec: G12 of the design
+#[test]
+fn a_newer_or_damaged_journal_is_refused_and_nothing_changed() {
+    for (change, says) in [
+        ("format = 2", "it is of format 2, and ringback 0.1.0 reads format 1 alone; use the version of ringback that"),
+        ("body = substr(body, 1, length(body) - 1)", "it is damaged: not what format 1 says: it ends too early"),
+        ("body = x'01'", "it is damaged: not what format 1 says"),
+    ] {
+        let mut on = InFile::fresh();
+        (0..3).for_each(|n| on.commit(batch(n)));
+        let dir = left_behind(&on);
+        let change = format!("UPDATE journal SET {change} WHERE seq = 2; UPDATE meta SET value = '0.0.1'");
+        beside(dir.path()).execute_batch(&change).unwrap();
+        let error = Sqlite::open(dir.path()).unwrap_err();
+        assert!(matches!(error, OpenError::Journal { .. }));
+        let error = told(&error);
+        assert!(error.contains("can't be used; nothing was changed: the stored row 2 of the journal"), "{error}");
+        assert!(error.contains(says), "{error}");
+        let look = beside(dir.path());
+        let text = |sql: &str| look.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!(text("SELECT value FROM meta WHERE name = 'written_by'"), "0.0.1");
+        assert_eq!(text("SELECT count(*) || ' ' || (SELECT count(*) FROM calls) FROM journal"), "3 0");
+    }
+}
+
+/// Under load what has gathered is folded, and a call that changed lately stays in the journal until it doesn't.
+#[test]
+fn what_gathers_is_folded_but_for_calls_that_move() {
+    let mut on = InFile::fresh();
+    let store = on.store.take().unwrap();
+    on.store = Some(store.folding_at(10));
+    on.commit(Writes { calls: vec![kept(call(100, &["alice", "bob"]))], ..Writes::default() });
+    assert!(on.store().tidy(false).unwrap());
+    assert_eq!((on.count("journal"), on.count("calls")), (1, 0), "too little has gathered");
+    let past = |n| kept(ended(call(n, &["carol", "dave"]), 1));
+    let gather = |on: &mut InFile, round: u64| {
+        on.commit(Writes { calls: (0..10).map(|n| past(200 + 10 * round + n)).collect(), ..Writes::default() });
+        assert!(on.store().tidy(false).is_ok());
+    };
+    gather(&mut on, 0);
+    assert_eq!((on.count("journal"), on.count("calls")), (1, 10), "carried over");
+    assert_eq!(on.store().load(&[Key::Call(id(100))]).unwrap().calls[0].1, Some(call(100, &["alice", "bob"])));
+    gather(&mut on, 1);
+    assert_eq!((on.count("journal"), on.count("calls")), (0, 21), "it didn't move");
+    // One that always moves is folded now and then.
+    let mut folded = 0;
+    for round in 2..12 {
+        let mut moving = call(100, &["alice", "bob"]);
+        moving.revision = round;
+        on.commit(Writes { calls: vec![kept(moving)], ..Writes::default() });
+        gather(&mut on, round);
+        folded += i64::from(on.count("journal") == 0);
+    }
+    assert_eq!(folded, 2);
+}
+
+// spec: N2
+#[test]
+fn what_nobody_tidies_is_folded_by_a_commit_or_fails_it() {
+    let mut on = InFile::fresh();
+    let store = on.store.take().unwrap();
+    on.store = Some(store.folding_at(2));
+    (0..40).for_each(|n| on.commit(batch(n)));
+    assert!(on.count("journal") < 10, "{}", on.count("journal"));
+    on.break_table("history", true);
+    let failed = (40..60).find(|n| on.store().commit(batch(*n)).is_err()).unwrap();
+    assert!(failed < 50);
+    on.break_table("history", false);
+    on.commit(batch(failed));
+    assert_eq!(last_whole(on.store()), Some(failed));
 }

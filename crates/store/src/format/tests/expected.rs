@@ -1,7 +1,7 @@
 //! What the fixture of format 1 says, written out by hand: every field set somewhere and unset elsewhere, every name.
 
 use ringback_core::call::{
-    Asked, CallRecord, CallType, EndReason, Hidden, Leaving, MissedReason, Mode, ParticipantRecord, TurnKind,
+    Asked, Call, CallRecord, CallType, EndReason, Hidden, Leaving, MissedReason, Mode, ParticipantRecord, TurnKind,
     TurnRecord, TurnState,
 };
 use ringback_core::id::{CallId, DeviceId, InvitationId, MissedId, Person, RequestId, UserId};
@@ -10,6 +10,7 @@ use ringback_core::line::{
     Remembered,
 };
 use ringback_core::refusal::Code;
+use ringback_core::step::Writes;
 use ringback_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -103,6 +104,33 @@ fn small(last: u8, ended: Option<(EndReason, Timestamp)>) -> CallRecord {
         ended,
         ended_by: None,
     }
+}
+
+/// A batch with one of each record, as the journal has it.
+pub(super) fn batch() -> Writes {
+    let of = |name: &str| user(name);
+    let running = Call::from_record(CallRecord { participants: going_on(), ..calls().remove(0) }).unwrap();
+    Writes {
+        calls: vec![running.into()],
+        lines: lines().into_iter().map(Into::into).collect(),
+        requests: requests().into_iter().map(|made| (of("bob"), Arc::new(made))).collect(),
+        missed: missed().into_iter().map(|call| (of("bob"), call)).collect(),
+        handled: vec![(of("carol"), MissedId { invitation: invitation(7), turn: 300 })],
+        history: history(),
+        outbox: vec![],
+    }
+}
+
+/// The participants of the large call as the core would have them: somebody is in it, and no turn but the last goes on.
+fn going_on() -> Vec<ParticipantRecord> {
+    let mut participants = calls().remove(0).participants;
+    participants[0].turns[0].answered = Some(asked("d-1", "r-1"));
+    for turn in participants.iter_mut().flat_map(|p| p.turns.iter_mut().rev().skip(1)) {
+        if !turn.state.ended() {
+            turn.state = TurnState::Declined;
+        }
+    }
+    participants
 }
 
 /// Bob's four turns: one left, one missed, one crossed, and one in the call whose device is gone.
@@ -235,6 +263,21 @@ pub(super) fn lines() -> Vec<LineRecord> {
         registered_at: Timestamp(0),
         seen_at: Timestamp(0),
     };
+    let bob = LineRecord {
+        person: person("bob", "Bob"),
+        devices: BTreeMap::from([(device("tab \"1\""), browser), (device("phone"), old)]),
+        blocked: BTreeSet::from([user("eve"), user("mallory")]),
+        do_not_disturb: Some(DoNotDisturb { until: at(1), let_through: BTreeSet::from([user("alice")]) }),
+        revision: 9,
+    };
+    let carol = LineRecord {
+        do_not_disturb: Some(DoNotDisturb { until: at(2), let_through: BTreeSet::new() }),
+        ..LineRecord::new(user("carol"))
+    };
+    vec![bob, carol, LineRecord::new(user("dave"))]
+}
+
+pub(super) fn requests() -> Vec<Remembered> {
     let codes = Code::ALL.iter().zip(0..).map(|(code, n)| (user(&format!("user-{n}")), *code)).collect();
     let made = [
         Made::Invited { invitation: invitation(1), call_id: call_id("c-1"), refused: codes, crossed: true },
@@ -244,20 +287,8 @@ pub(super) fn lines() -> Vec<LineRecord> {
         Made::Engaged { invitation: invitation(5) },
     ];
     let remember =
-        |(made, n)| Arc::new(Remembered { device: device("tab \"1\""), request: request(&format!("r-{n}")), made });
-    let bob = LineRecord {
-        person: person("bob", "Bob"),
-        devices: BTreeMap::from([(device("tab \"1\""), browser), (device("phone"), old)]),
-        blocked: BTreeSet::from([user("eve"), user("mallory")]),
-        do_not_disturb: Some(DoNotDisturb { until: at(1), let_through: BTreeSet::from([user("alice")]) }),
-        requests: made.into_iter().zip(1..).map(remember).collect(),
-        revision: 9,
-    };
-    let carol = LineRecord {
-        do_not_disturb: Some(DoNotDisturb { until: at(2), let_through: BTreeSet::new() }),
-        ..LineRecord::new(user("carol"))
-    };
-    vec![bob, carol, LineRecord::new(user("dave"))]
+        |(made, no)| Remembered { no, device: device("tab \"1\""), request: request(&format!("r-{no}")), made };
+    made.into_iter().zip(1..).map(remember).collect()
 }
 
 pub(super) fn missed() -> Vec<MissedCall> {
