@@ -80,7 +80,7 @@ impl Relay {
         };
         tokio::spawn(async move {
             if let Ok(upgraded) = upgrade.await {
-                let io = Io::new(upgraded, ringback_protocol::frame_bytes(&Default::default())).await;
+                let io = Io::new(upgraded, ringback_protocol::frame_bytes(&Default::default()));
                 // How it ends is of no interest: the load says what it misses.
                 let _ = self.serve(io).await;
             }

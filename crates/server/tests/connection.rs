@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 const QUICK: Duration = Duration::from_millis(200);
 
@@ -130,6 +131,29 @@ async fn a_client_may_ping_in_words() {
     let mut alice = server.device("alice", "a1").await;
     alice.send(&json!({"type":"ping"})).await;
     alice.until(|frame| frame["type"] == "pong").await;
+}
+
+// spec: N3
+#[tokio::test]
+async fn answers_to_pings_stay_whole_however_little_fits() {
+    let server = TestServer::start().await;
+    let address = server.address();
+    let narrow = TcpSocket::new_v4().unwrap();
+    narrow.set_recv_buffer_size(4096).unwrap();
+    let mut alice = TestClient::over(narrow.connect(address).await.unwrap(), address).await;
+    alice.greet(&hello("alice", "a1")).await;
+    // She reads nothing until no more fits either way, and an answer is half written.
+    for said in 1.. {
+        let message = match said % 16 {
+            0 => Message::text(json!({"type":"ping"}).to_string()),
+            _ => Message::Ping(vec![0; 125].into()),
+        };
+        if timeout(QUICK, alice.send_message(message)).await.is_err() {
+            break;
+        }
+    }
+    while alice.next_within(QUICK).await.is_some() {}
+    alice.ask(json!({"type":"missed_calls"})).await;
 }
 
 // spec: L9, N3: who says nothing any more is noticed, and after the grace has left.

@@ -122,7 +122,7 @@ async fn upgrade(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         match upgrade.await {
             Ok(upgraded) => {
                 let frame_bytes = ringback_protocol::frame_bytes(&shared.config.limits);
-                socket::serve(Io::new(upgraded, frame_bytes).await, shared).await;
+                socket::serve(Io::new(upgraded, frame_bytes), shared).await;
             }
             Err(error) => debug!(%error, "a connection went away before it was a WebSocket"),
         }

@@ -4,17 +4,18 @@
 //! tungstenite's own buffer, which a connection would keep for as long as it lives: idle connections are a server's main
 //! cost.
 
-use futures_util::{SinkExt, StreamExt};
+use super::raw::Raw;
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use ringback_protocol::ByeCode;
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message, WebSocket};
 
 pub(crate) use tokio_tungstenite::tungstenite::Utf8Bytes as Text;
 
@@ -50,7 +51,7 @@ pub(crate) struct Gone;
 
 /// One WebSocket.
 pub(crate) struct Io {
-    stream: WebSocketStream<TokioIo<Upgraded>>,
+    socket: WebSocket<Raw>,
     /// Frames on their way out; nothing else may be written before all of it is.
     leaving: Vec<u8>,
     /// Whether tungstenite may not have answered a ping yet.
@@ -59,29 +60,28 @@ pub(crate) struct Io {
 
 impl Io {
     /// Takes an upgraded connection over; a frame may have at most `frame_bytes`.
-    pub(crate) async fn new(upgraded: Upgraded, frame_bytes: usize) -> Self {
+    pub(crate) fn new(upgraded: Upgraded, frame_bytes: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .max_frame_size(Some(frame_bytes))
             .max_message_size(Some(frame_bytes));
-        let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-        Self { stream, leaving: Vec::new(), pinged: false }
+        let socket = WebSocket::from_raw_socket(Raw::new(upgraded), Role::Server, Some(config));
+        Self { socket, leaving: Vec::new(), pinged: false }
     }
 
     /// Waits for what comes next. It may be given up at any moment, and loses nothing by it.
     pub(crate) async fn read(&mut self) -> Came {
-        match self.stream.next().await {
-            Some(Ok(Message::Text(text))) => Came::Text(text),
-            Some(Ok(Message::Ping(_))) => {
+        match self.ready(WebSocket::read).await {
+            Ok(Message::Text(text)) => Came::Text(text),
+            Ok(Message::Ping(_)) => {
                 self.pinged = true;
                 Came::Alive
             }
-            Some(Ok(Message::Pong(_))) => Came::Alive,
-            Some(Ok(Message::Binary(_) | Message::Frame(_))) => Came::Nonsense,
-            Some(Ok(Message::Close(_))) | None => Came::Closed,
-            Some(Err(Error::Capacity(_))) => Came::TooLarge,
-            Some(Err(Error::Protocol(_) | Error::Utf8(_))) => Came::Nonsense,
-            Some(Err(_)) => Came::Closed,
+            Ok(Message::Pong(_)) => Came::Alive,
+            Ok(Message::Binary(_) | Message::Frame(_)) => Came::Nonsense,
+            Err(Error::Capacity(_)) => Came::TooLarge,
+            Err(Error::Protocol(_) | Error::Utf8(_)) => Came::Nonsense,
+            Ok(Message::Close(_)) | Err(_) => Came::Closed,
         }
     }
 
@@ -89,7 +89,7 @@ impl Io {
     pub(crate) async fn write(&mut self, frames: Vec<String>) -> Result<(), Gone> {
         if self.pinged {
             // The answer may be half written, and nothing may come into the midst of it.
-            self.stream.flush().await.map_err(|_| Gone)?;
+            self.ready(WebSocket::flush).await.map_err(|_| Gone)?;
             self.pinged = false;
         }
         let bytes = frames.iter().map(|frame| HEADER + frame.len()).sum::<usize>();
@@ -107,7 +107,7 @@ impl Io {
 
     /// Writes what is on its way out. It may be given up, and then goes on where it was.
     async fn leave(&mut self) -> Result<(), Gone> {
-        let raw = self.stream.get_mut();
+        let raw = &mut self.socket.get_mut().stream;
         while !self.leaving.is_empty() {
             match raw.write(&self.leaving).await {
                 Ok(0) | Err(_) => return Err(Gone),
@@ -121,7 +121,26 @@ impl Io {
 
     /// Asks for a sign of life.
     pub(crate) async fn ping(&mut self) -> Result<(), Gone> {
-        self.stream.send(Message::Ping(Bytes::new())).await.map_err(|_| Gone)
+        self.say(Message::Ping(Bytes::new()));
+        self.ready(WebSocket::flush).await.map_err(|_| Gone)
+    }
+
+    /// Leaves a message with tungstenite, until it is flushed.
+    fn say(&mut self, message: Message) {
+        // What can't leave at once stays, and what fails fails again when it is flushed.
+        let _ = self.socket.write(message);
+    }
+
+    /// Has tungstenite do something as soon as it can.
+    async fn ready<T>(&mut self, mut act: impl FnMut(&mut WebSocket<Raw>) -> Result<T, Error>) -> Result<T, Error> {
+        poll_fn(|cx| {
+            self.socket.get_mut().wakes(cx.waker());
+            match act(&mut self.socket) {
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+                done => Poll::Ready(done),
+            }
+        })
+        .await
     }
 
     /// Says the last words, closes, and waits a moment for the other side to have read them.
@@ -139,11 +158,11 @@ impl Io {
         let farewell = async {
             // Whoever is gone already needs no last words.
             let _ = self.leave().await;
-            let _ = self.stream.feed(Message::text(bye)).await;
-            let _ = self.stream.feed(Message::Close(Some(why))).await;
-            let _ = self.stream.flush().await;
+            self.say(Message::text(bye));
+            self.say(Message::Close(Some(why)));
+            let _ = self.ready(WebSocket::flush).await;
             // A connection that is closed with bytes unread is reset, and the last words may be lost with it.
-            let raw = self.stream.get_mut();
+            let raw = &mut self.socket.get_mut().stream;
             let _ = raw.shutdown().await;
             let mut rest = raw.take(DRAINED as u64);
             // Not an array: that would be part of every session's task for as long as it lives.

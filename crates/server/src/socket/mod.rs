@@ -1,6 +1,7 @@
 //! One task a connection: the handshake, then frames in and frames out.
 
 mod io;
+mod raw;
 
 use io::Text;
 pub(crate) use io::{Came, Gone, Io};
