@@ -14,7 +14,8 @@ pub struct Log;
 
 impl Write for Log {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let gathered = GATHERED.with_borrow_mut(|gathered| gathered.as_mut().map(|lines| lines.extend_from_slice(line)));
+        let gathered =
+            GATHERED.with_borrow_mut(|gathered| gathered.as_mut().map(|lines| lines.extend_from_slice(line)));
         match gathered {
             Some(()) => Ok(line.len()),
             None => io::stderr().write(line),

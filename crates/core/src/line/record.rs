@@ -3,7 +3,6 @@
 use crate::call::{CallType, MissedReason, Mode};
 use crate::id::{CallId, DeviceId, InvitationId, MissedId, Person, RequestId, UserId};
 use crate::refusal::Code;
-use crate::shared::Shared;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -144,7 +143,7 @@ pub struct LineRecord {
     /// Who, by the name of the newest token seen.
     pub person: Person,
     /// The devices, at most `devices_per_user`.
-    pub devices: BTreeMap<DeviceId, Shared<DeviceRecord>>,
+    pub devices: BTreeMap<DeviceId, Arc<DeviceRecord>>,
     /// Whom this user blocked.
     pub blocked: BTreeSet<UserId>,
     /// Do-not-disturb, if ever set.

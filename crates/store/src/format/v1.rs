@@ -1,6 +1,6 @@
 //! Format 1. Released: changed by added fields with a default alone.
 
-use super::mirror::{Id, Mirror, Moment, names, structs, usual};
+use super::mirror::{Id, Mirror, Moment, Shared, names, structs, usual};
 use super::packed::{Unpacking, Unreadable};
 use ringback_core::id::{CallId, DeviceId, InvitationId, RequestId, UserId};
 use serde::{Deserialize, Serialize};
@@ -134,7 +134,7 @@ structs! {
     struct Line = LineRecord {
         person: Person,
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        devices: BTreeMap<Id<DeviceId>, Device>,
+        devices: BTreeMap<Id<DeviceId>, Shared<Device>>,
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         blocked: BTreeSet<Id<UserId>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]

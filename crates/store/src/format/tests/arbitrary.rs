@@ -161,7 +161,7 @@ fn made() -> impl Strategy<Value = Made> {
 pub(super) fn line() -> impl Strategy<Value = LineRecord> {
     let disturb =
         (moment(), btree_set(id(), 0..4)).prop_map(|(until, let_through)| DoNotDisturb { until, let_through });
-    let parts = (person(), btree_map(id(), device(), 0..4), btree_set(id(), 0..4));
+    let parts = (person(), btree_map(id(), device().prop_map(std::sync::Arc::new), 0..4), btree_set(id(), 0..4));
     (parts, of(disturb), any::<u64>()).prop_map(|((person, devices, blocked), do_not_disturb, revision)| LineRecord {
         person,
         devices,

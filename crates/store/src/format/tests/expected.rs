@@ -265,7 +265,7 @@ pub(super) fn lines() -> Vec<LineRecord> {
     };
     let bob = LineRecord {
         person: person("bob", "Bob"),
-        devices: BTreeMap::from([(device("tab \"1\""), browser), (device("phone"), old)]),
+        devices: BTreeMap::from([(device("tab \"1\""), browser.into()), (device("phone"), old.into())]),
         blocked: BTreeSet::from([user("eve"), user("mallory")]),
         do_not_disturb: Some(DoNotDisturb { until: at(1), let_through: BTreeSet::from([user("alice")]) }),
         revision: 9,
