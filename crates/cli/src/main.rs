@@ -12,6 +12,11 @@ use args::{Cli, Command};
 use clap::Parser;
 use std::process::ExitCode;
 
+/// What a batch needs it allocates at once and lets go of at once, much of it on another thread: here the system's
+/// allocator took a third of the engine's time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
