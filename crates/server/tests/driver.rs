@@ -11,6 +11,7 @@ use ringback_server::{Config, DriverError};
 use ringback_store::{Memory, Sqlite};
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 
 async fn gated(config: Config) -> (TestServer, Arc<Gate>) {
     let gate = Gate::new();
@@ -32,6 +33,45 @@ async fn a_store_that_is_lost_ends_the_server() {
     alice.request(json!({"type":"block","user":"eve"})).await;
     alice.request(send()).await;
     assert!(matches!(server.failed().await, DriverError::Lost(_)));
+}
+
+/// As long as an idle server waits before it has its store tidy up, and a little.
+const IDLE: Duration = Duration::from_millis(1300);
+
+#[tokio::test]
+async fn an_idle_server_has_its_store_tidied_once() {
+    let (server, gate) = gated(config()).await;
+    let mut alice = server.device("alice", "a1").await;
+    gate.tidied(1).await; // of her hello
+    alice.ask(send()).await;
+    assert_eq!(gate.times_tidied(), 1, "an answer waits for nothing of the kind");
+    gate.tidied(2).await;
+    tokio::time::sleep(IDLE).await;
+    assert_eq!(gate.times_tidied(), 2, "nothing is left");
+}
+
+// design: G3
+#[tokio::test]
+async fn a_store_that_cannot_be_tidied_goes_on_and_is_tidied_later() {
+    let (server, gate) = gated(config()).await;
+    gate.tidying(Way::Fails);
+    let mut alice = server.device("alice", "a1").await;
+    gate.tidied(1).await;
+    alice.ask(send()).await;
+    tokio::time::sleep(IDLE).await;
+    alice.ask(json!({"type":"block","user":"eve"})).await;
+    assert_eq!(gate.times_tidied(), 1, "it isn't tried all the time");
+    gate.tidying(Way::Open);
+    gate.tidied(2).await;
+}
+
+// design: G3
+#[tokio::test]
+async fn a_disk_that_does_not_confirm_what_is_tidied_ends_the_server() {
+    let (mut server, gate) = gated(config()).await;
+    gate.tidying(Way::Disk);
+    let _alice = server.device("alice", "a1").await;
+    assert!(matches!(server.failed().await, DriverError::Disk(_)));
 }
 
 // design: G10

@@ -38,6 +38,10 @@ pub(crate) struct Gate {
     arrived: watch::Sender<u64>,
     kept: Mutex<Memory>,
     loads_fail: AtomicBool,
+    /// What becomes of tidying; and whether anything was committed since it was last done.
+    tidying: Mutex<(Way, bool)>,
+    /// How often all was to be tidied, whatever became of it.
+    tidied: watch::Sender<u64>,
 }
 
 impl Gate {
@@ -48,7 +52,26 @@ impl Gate {
             arrived: watch::Sender::new(0),
             kept: Mutex::default(),
             loads_fail: AtomicBool::new(false),
+            tidying: Mutex::new((Way::Open, false)),
+            tidied: watch::Sender::new(0),
         })
+    }
+
+    /// From now on this becomes of tidying.
+    pub(crate) fn tidying(&self, way: Way) {
+        self.tidying.lock().unwrap().0 = way;
+    }
+
+    /// Waits until all was to be tidied so often.
+    pub(crate) async fn tidied(&self, times: u64) {
+        let mut tidied = self.tidied.subscribe();
+        let came = tokio::time::timeout(PATIENCE, tidied.wait_for(|count| *count >= times));
+        came.await.expect("the store is tidied").unwrap();
+    }
+
+    /// How often all was to be tidied.
+    pub(crate) fn times_tidied(&self) -> u64 {
+        *self.tidied.borrow()
     }
 
     /// Every commit goes this way from now on, one that is held as well.
@@ -115,7 +138,10 @@ impl Store for Gated {
 
     fn commit(&mut self, writes: Writes) -> Result<(), CommitError> {
         let way = self.0.pass();
-        let keep = || self.0.kept.lock().unwrap().commit(writes);
+        let keep = || {
+            self.0.tidying.lock().unwrap().1 = true;
+            self.0.kept.lock().unwrap().commit(writes)
+        };
         match way {
             Way::Open | Way::Held => keep(),
             Way::Fails => Err(CommitError::Failed(error())),
@@ -126,7 +152,19 @@ impl Store for Gated {
     }
 
     fn tidy(&mut self, idle: bool) -> Result<bool, CommitError> {
-        self.0.kept.lock().unwrap().tidy(idle)
+        if !idle {
+            return Ok(self.0.tidying.lock().unwrap().1);
+        }
+        self.0.tidied.send_modify(|count| *count += 1);
+        let (way, left) = &mut *self.0.tidying.lock().unwrap();
+        match way {
+            Way::Fails => Err(CommitError::Failed(error())),
+            Way::Disk => Err(CommitError::Unknown(StoreError::Disk { source: "no fsync".into() })),
+            _ => {
+                *left = false;
+                Ok(false)
+            }
+        }
     }
 
     fn running(&mut self) -> Result<Vec<CallRecord>, StoreError> {
