@@ -15,6 +15,7 @@ use ringback_core::time::Timestamp;
 use ringback_protocol::{Bye, ByeCode, Done, ServerFrame};
 use ringback_store::{CommitError, Store, StoreError};
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 use thiserror::Error;
 use tracing::{error, info};
@@ -150,7 +151,9 @@ impl Driver {
                     if !facts.is_empty() {
                         log::together(|| facts.iter().for_each(|fact| self.tell(fact)));
                     }
-                    outputs.into_iter().for_each(|output| self.deliver(output));
+                    let awaited: Vec<Waker> = outputs.into_iter().filter_map(|output| self.deliver(output)).collect();
+                    // Only now, so that nobody wakes to half of what there is for them.
+                    awaited.into_iter().for_each(Waker::wake);
                     self.tidy(false)?;
                     // What came meanwhile goes into the next batch.
                     let room = GATHERED.saturating_sub(self.engine.waiting());
@@ -245,34 +248,40 @@ impl Driver {
                 Err(unavailable("The history can't be read just now."))
             }
         };
-        self.registry.put(to, Outgoing::Frame(ServerFrame::Reply { id: request, answer }));
+        let reply = ServerFrame::Reply { id: request, answer };
+        if let Some(waker) = self.registry.put(to, Outgoing::Frame(reply)) {
+            waker.wake();
+        }
     }
 
-    fn deliver(&self, output: Output) {
+    /// Gives who is to be woken for it.
+    fn deliver(&self, output: Output) -> Option<Waker> {
         match output {
             Output::Reply { to, request: Some(id), answer } => {
                 if let Err(refusal) = &answer {
                     self.metrics.refused(refusal.code);
                 }
                 let answer = answer.map(Done::Core);
-                self.registry.put(to, Outgoing::Frame(ServerFrame::Reply { id, answer }));
+                self.registry.put(to, Outgoing::Frame(ServerFrame::Reply { id, answer }))
             }
             Output::Reply { to, request: None, answer: Ok(Reply::Welcome(welcome)) } => {
-                self.registry.put(to, Outgoing::Open(welcome));
+                self.registry.put(to, Outgoing::Open(welcome))
             }
             Output::Reply { to, request: None, answer } => {
                 // Only a hello has no request id, and nothing but a welcome lets it in.
                 let refusal = answer.err().unwrap_or_else(|| Refusal::new(Code::Internal, "This is a bug."));
                 self.close(to, Bye::from(refusal));
+                None
             }
             Output::Call { to, view } => self.registry.put(to, Outgoing::Frame(ServerFrame::Call(view))),
             Output::Missed { to, view } => self.registry.put(to, Outgoing::Frame(ServerFrame::Missed(view))),
             Output::Signal { to, signal } => {
                 self.metrics.signals.add(1);
-                self.registry.put(to, Outgoing::Frame(ServerFrame::Signal(signal)));
+                self.registry.put(to, Outgoing::Frame(ServerFrame::Signal(signal)))
             }
             Output::Replaced { session } => {
                 self.close(session, Bye::new(ByeCode::Replaced, "This device connected again."));
+                None
             }
         }
     }

@@ -53,16 +53,17 @@ impl Mailbox {
         Self { room, queue: Mutex::default() }
     }
 
-    /// Puts something in; what doesn't fit any more cuts the reader off, who catches up when it comes back (N1).
-    pub(crate) fn put(&self, outgoing: Outgoing) {
+    /// Puts something in, and gives who is to be woken for it; what doesn't fit any more cuts the reader off, who
+    /// catches up when it comes back (N1).
+    pub(crate) fn put(&self, outgoing: Outgoing) -> Option<Waker> {
         let mut queue = self.lock();
         if queue.closed {
-            return;
+            return None;
         }
         let weight = weight(&outgoing);
         // What others' media sends may be lost, and must not cut anybody off.
         if matches!(outgoing, Outgoing::Frame(ServerFrame::Signal(_))) && queue.bytes + weight > self.room / 2 {
-            return;
+            return None;
         }
         queue.bytes += weight;
         if queue.bytes > self.room {
@@ -72,7 +73,8 @@ impl Mailbox {
         } else {
             queue.waiting.push(outgoing);
         }
-        wake(queue);
+        // Once: until they have waited again, they are awake.
+        queue.reader.take()
     }
 
     /// Ends the session, after what already waits.
@@ -81,7 +83,11 @@ impl Mailbox {
         if !queue.closed {
             queue.closed = true;
             queue.bye = Some(bye);
-            wake(queue);
+            let reader = queue.reader.take();
+            drop(queue);
+            if let Some(reader) = reader {
+                reader.wake();
+            }
         }
     }
 
@@ -112,15 +118,6 @@ impl Mailbox {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         // Nothing panics while it holds the lock, so there is nothing half done to guard against.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Wakes who waits, once: until they have waited again, they are awake.
-fn wake(mut queue: MutexGuard<'_, Queue>) {
-    let reader = queue.reader.take();
-    drop(queue);
-    if let Some(reader) = reader {
-        reader.wake();
     }
 }
 
@@ -204,11 +201,10 @@ impl Registry {
         }
     }
 
-    /// Puts something into a session's mailbox; for one that is gone it is dropped, since a send is a hint (G5).
-    pub(crate) fn put(&self, to: SessionId, outgoing: Outgoing) {
-        if let Some(mailbox) = self.mailbox(to) {
-            mailbox.put(outgoing);
-        }
+    /// Puts something into a session's mailbox, and gives who is to be woken for it; for one that is gone it is dropped,
+    /// since a send is a hint (G5).
+    pub(crate) fn put(&self, to: SessionId, outgoing: Outgoing) -> Option<Waker> {
+        self.mailbox(to)?.put(outgoing)
     }
 
     /// The mailbox of a session.

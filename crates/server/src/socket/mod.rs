@@ -293,7 +293,7 @@ impl<'a> Session<'a> {
                 None
             }
             Ok(ClientFrame::Ping) => {
-                self.mailbox.put(Outgoing::Frame(ServerFrame::Pong));
+                self.say(ServerFrame::Pong);
                 None
             }
             Ok(ClientFrame::Hello(_)) => Some(Bye::new(ByeCode::BadRequest, "A connection says hello once.")),
@@ -303,7 +303,13 @@ impl<'a> Session<'a> {
 
     fn refuse(&self, id: RequestId, refusal: Refusal) {
         self.shared.metrics.refused(refusal.code);
-        self.mailbox.put(Outgoing::Frame(ServerFrame::Reply { id, answer: Err(refusal) }));
+        self.say(ServerFrame::Reply { id, answer: Err(refusal) });
+    }
+
+    /// Puts a frame behind what waits.
+    fn say(&self, frame: ServerFrame) {
+        // Nobody has to be woken: it is this task that takes it, next.
+        drop(self.mailbox.put(Outgoing::Frame(frame)));
     }
 
     fn ask(&mut self, id: &RequestId, request: Request) -> Result<(), Refusal> {
@@ -311,7 +317,7 @@ impl<'a> Session<'a> {
             Request::UpdateToken(token) => {
                 let expires_in = self.renew(&token)?;
                 let answer = Ok(Done::Token { expires_in });
-                self.mailbox.put(Outgoing::Frame(ServerFrame::Reply { id: id.clone(), answer }));
+                self.say(ServerFrame::Reply { id: id.clone(), answer });
                 return Ok(());
             }
             Request::Ask(ask) if self.expired() && !after_expiry(&ask) => return Err(expired()),
