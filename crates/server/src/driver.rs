@@ -122,9 +122,9 @@ impl Driver {
                 Act::Commit(writes) => self.commit(&writes)?,
                 Act::Release { outputs, facts } => {
                     facts.iter().for_each(|fact| self.tell(fact));
-                    let awaited: Vec<Waker> = outputs.into_iter().filter_map(|output| self.deliver(output)).collect();
+                    let awaited = outputs.into_iter().filter_map(|output| self.deliver(output)).collect();
                     // Only now, so that nobody wakes to half of what there is for them.
-                    awaited.into_iter().for_each(Waker::wake);
+                    self.registry.wake(awaited);
                     // What came meanwhile goes into the next batch.
                     let room = GATHERED.saturating_sub(self.engine.waiting());
                     if let Some(items) = self.inbox.take(room, Duration::ZERO) {
