@@ -151,9 +151,9 @@ impl Driver {
                     if !facts.is_empty() {
                         log::together(|| facts.iter().for_each(|fact| self.tell(fact)));
                     }
-                    let awaited: Vec<Waker> = outputs.into_iter().filter_map(|output| self.deliver(output)).collect();
+                    let awaited = outputs.into_iter().filter_map(|output| self.deliver(output)).collect();
                     // Only now, so that nobody wakes to half of what there is for them.
-                    awaited.into_iter().for_each(Waker::wake);
+                    self.registry.wake(awaited);
                     self.tidy(false)?;
                     // What came meanwhile goes into the next batch.
                     let room = GATHERED.saturating_sub(self.engine.waiting());

@@ -41,6 +41,7 @@ use std::time::Duration;
 use thiserror::Error;
 use token::Verifier;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::info;
@@ -111,7 +112,7 @@ impl Server {
         };
         let inbox = Arc::new(Inbox::new(config.inbox_steps));
         let metrics = Arc::new(Metrics::default());
-        let registry = Arc::new(Registry::new(metrics.clone()));
+        let registry = Arc::new(Registry::new(Handle::current(), metrics.clone()));
         let mut seed = [0; 16];
         getrandom::fill(&mut seed).map_err(|error| StartError::System(io::Error::other(error)))?;
         let make = {

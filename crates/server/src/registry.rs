@@ -11,6 +11,7 @@ use std::mem::{size_of, take};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use tokio::runtime::Handle;
 
 /// Something on its way to a session; it becomes text only in the session's own task.
 #[derive(Debug)]
@@ -173,17 +174,23 @@ impl Hasher for Spread {
     }
 }
 
+/// Sessions that are woken one by one from outside the runtime; more are woken from within.
+const FEW: usize = 2;
+
 /// Every session of this process.
 #[derive(Debug)]
 pub(crate) struct Registry {
+    /// Where the sessions' tasks run.
+    runtime: Handle,
     sessions: Mutex<Sessions>,
     next: AtomicU64,
     metrics: Arc<Metrics>,
 }
 
 impl Registry {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { sessions: Mutex::default(), next: AtomicU64::new(1), metrics }
+    /// For sessions whose tasks run in this runtime.
+    pub(crate) fn new(runtime: Handle, metrics: Arc<Metrics>) -> Self {
+        Self { runtime, sessions: Mutex::default(), next: AtomicU64::new(1), metrics }
     }
 
     /// Registers a session's mailbox, and names the session.
@@ -205,6 +212,13 @@ impl Registry {
     /// since a send is a hint (G5).
     pub(crate) fn put(&self, to: SessionId, outgoing: Outgoing) -> Option<Waker> {
         self.mailbox(to)?.put(outgoing)
+    }
+
+    /// Wakes them all: at a knock on the runtime's door for each, or, when they are many, at one for all of them.
+    pub(crate) fn wake(&self, awaited: Vec<Waker>) {
+        let many = awaited.len() > FEW;
+        let wake = move || awaited.into_iter().for_each(Waker::wake);
+        if many { drop(self.runtime.spawn(async { wake() })) } else { wake() }
     }
 
     /// The mailbox of a session.
