@@ -29,6 +29,11 @@ const SWEEP: Duration = Duration::from_secs(600);
 /// Steps handed to the engine at a time: as many as one batch may have (G2), so that what waits, waits in the inbox
 /// and within its bound.
 const GATHERED: usize = 512;
+/// Steps taken at a time from which on the server counts as busy: then a batch waits a moment for more, since each costs
+/// a commit (G4).
+const BUSY: usize = 128;
+/// How long it waits.
+const MOMENT: Duration = Duration::from_millis(2);
 /// Rows forgotten at a time, so that nothing waits long behind it.
 const SWEPT: usize = 500;
 
@@ -73,6 +78,8 @@ pub(crate) struct Driver {
     failing: bool,
     /// Commits that failed in a row.
     failures: u32,
+    /// How many items were taken from the inbox the last time.
+    taken: usize,
 }
 
 impl Driver {
@@ -106,6 +113,7 @@ impl Driver {
             metrics,
             failing: false,
             failures: 0,
+            taken: 0,
         };
         driver.settle()?;
         Ok(driver)
@@ -156,6 +164,9 @@ impl Driver {
                     self.registry.wake(awaited);
                     self.tidy(false)?;
                     // What came meanwhile goes into the next batch.
+                    if self.taken >= BUSY {
+                        self.inbox.gather(GATHERED, MOMENT);
+                    }
                     let room = GATHERED.saturating_sub(self.engine.waiting());
                     if let Some(items) = self.inbox.take(room, Duration::ZERO) {
                         self.submit(items);
@@ -227,6 +238,7 @@ impl Driver {
     }
 
     fn submit(&mut self, items: Vec<Item>) {
+        self.taken = items.len();
         for item in items {
             match item {
                 Item::Step(step) => {

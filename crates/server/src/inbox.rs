@@ -88,6 +88,12 @@ impl Inbox {
         Some(taken)
     }
 
+    /// Waits until as many as `least` wait, at most that long.
+    pub(crate) fn gather(&self, least: usize, at_most: Duration) {
+        let few = |waiting: &mut Waiting| waiting.items.len() < least && !waiting.closed;
+        drop(self.ready.wait_timeout_while(self.lock(), at_most, few));
+    }
+
     /// Takes nothing any more; what is in it is still handed out.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
@@ -159,6 +165,17 @@ mod tests {
         assert_eq!(inbox.put(leave()), Err(Full));
         assert_eq!(inbox.put(Item::Step(Step::Gone(actor()))), Ok(()));
         assert_eq!(inbox.take(100, Duration::ZERO).unwrap().len(), 9);
+    }
+
+    #[test]
+    fn it_gathers_until_there_is_enough_or_nothing_more_comes() {
+        let inbox = Inbox::new(8);
+        inbox.gather(1, Duration::ZERO);
+        inbox.put(ask(Ask::Uninit)).unwrap();
+        inbox.gather(1, Duration::MAX);
+        inbox.close();
+        inbox.gather(2, Duration::MAX);
+        assert_eq!(inbox.len(), 1, "and takes nothing out");
     }
 
     #[test]
