@@ -174,7 +174,7 @@ impl<'a> Txn<'a> {
     }
 
     fn has_line(&self, user: &UserId) -> bool {
-        self.lines.contains_key(user) || self.world.lines.contains_key(user)
+        self.world.lines.contains_key(user)
     }
 
     /// Asks for these lines, for every call that their users have a part in, and for the lines that change if they

@@ -135,7 +135,7 @@ impl Driver {
             let now = self.clock.now();
             let wait = wake.into_iter().chain([sweep_again]).chain(self.tidy_at).map(|at| now.until(at)).min();
             match self.inbox.take(GATHERED, wait.unwrap_or_default()) {
-                Some(items) => self.submit(items),
+                Some(items) => self.submit(items)?,
                 None => return Ok(()),
             }
         }
@@ -169,8 +169,10 @@ impl Driver {
                     }
                     let room = GATHERED.saturating_sub(self.engine.waiting());
                     if let Some(items) = self.inbox.take(room, Duration::ZERO) {
-                        self.submit(items);
+                        self.submit(items)?;
                     }
+                    // A server that is never idle has to forget, too.
+                    self.sweep()?;
                     self.engine.run(self.clock.now())
                 }
                 Act::Idle(wake) => {
@@ -237,7 +239,7 @@ impl Driver {
         Ok(self.engine.failed(self.clock.now()))
     }
 
-    fn submit(&mut self, items: Vec<Item>) {
+    fn submit(&mut self, items: Vec<Item>) -> Result<(), DriverError> {
         self.taken = items.len();
         for item in items {
             match item {
@@ -246,15 +248,25 @@ impl Driver {
                     self.engine.submit(step);
                 }
                 Item::History { to, request, user, before, limit } => {
-                    self.history(to, request, &user, before, limit);
+                    self.history(to, request, &user, before, limit)?;
                 }
             }
         }
+        Ok(())
     }
 
-    fn history(&mut self, to: SessionId, request: RequestId, user: &UserId, before: Option<u64>, limit: usize) {
+    fn history(
+        &mut self,
+        to: SessionId,
+        request: RequestId,
+        user: &UserId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<(), DriverError> {
         let answer = match self.store.history(user, before, limit) {
             Ok(page) => Ok(Done::History { entries: page.entries, cursor: page.next }),
+            // A store may have to write before it can read.
+            Err(error @ StoreError::Disk { .. }) => return Err(DriverError::Disk(error)),
             Err(error) => {
                 error!(%error, source = error.source_text(), "history can't be read");
                 Err(unavailable("The history can't be read just now."))
@@ -264,6 +276,7 @@ impl Driver {
         if let Some(waker) = self.registry.put(to, Outgoing::Frame(reply)) {
             waker.wake();
         }
+        Ok(())
     }
 
     /// Gives who is to be woken for it.
@@ -304,7 +317,7 @@ impl Driver {
         }
     }
 
-    /// One line for each step of a call, naming ids and no person's name.
+    /// One line for what happened, naming ids and no person's name.
     fn tell(&self, fact: &Fact) {
         match fact {
             Fact::Invited { invitation, user, turn, by } => {

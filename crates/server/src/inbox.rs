@@ -44,6 +44,8 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct Waiting {
     items: VecDeque<Item>,
+    /// How many the driver gathers just now.
+    wanted: usize,
     closed: bool,
 }
 
@@ -64,7 +66,7 @@ impl Inbox {
             return Err(Full);
         }
         waiting.items.push_back(item);
-        if waiting.items.len() == 1 {
+        if waiting.items.len() == 1 || waiting.items.len() == waiting.wanted {
             self.ready.notify_one();
         }
         Ok(())
@@ -90,8 +92,11 @@ impl Inbox {
 
     /// Waits until as many as `least` wait, at most that long.
     pub(crate) fn gather(&self, least: usize, at_most: Duration) {
+        let mut waiting = self.lock();
+        waiting.wanted = least;
         let few = |waiting: &mut Waiting| waiting.items.len() < least && !waiting.closed;
-        drop(self.ready.wait_timeout_while(self.lock(), at_most, few));
+        let waited = self.ready.wait_timeout_while(waiting, at_most, few);
+        waited.unwrap_or_else(PoisonError::into_inner).0.wanted = 0;
     }
 
     /// Takes nothing any more; what is in it is still handed out.
@@ -173,9 +178,15 @@ mod tests {
         inbox.gather(1, Duration::ZERO);
         inbox.put(ask(Ask::Uninit)).unwrap();
         inbox.gather(1, Duration::MAX);
+        std::thread::scope(|scope| {
+            let gathering = scope.spawn(|| inbox.gather(3, Duration::MAX));
+            inbox.put(ask(Ask::Uninit)).unwrap();
+            inbox.put(ask(Ask::Uninit)).unwrap();
+            gathering.join().unwrap();
+        });
+        assert_eq!(inbox.len(), 3, "and takes nothing out");
         inbox.close();
-        inbox.gather(2, Duration::MAX);
-        assert_eq!(inbox.len(), 1, "and takes nothing out");
+        inbox.gather(4, Duration::MAX);
     }
 
     #[test]

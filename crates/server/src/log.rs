@@ -14,12 +14,14 @@ pub struct Log;
 
 impl Write for Log {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.write_all(line).map(|()| line.len())
+    }
+
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
         let gathered =
             GATHERED.with_borrow_mut(|gathered| gathered.as_mut().map(|lines| lines.extend_from_slice(line)));
-        match gathered {
-            Some(()) => Ok(line.len()),
-            None => io::stderr().write(line),
-        }
+        // Under one lock, so that no other thread's line comes into its midst.
+        gathered.map_or_else(|| io::stderr().lock().write_all(line), Ok)
     }
 
     fn flush(&mut self) -> io::Result<()> {

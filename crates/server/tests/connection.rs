@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too
 
+use futures_util::{SinkExt, StreamExt};
 use ringback_core::limits::Limits;
 use ringback_server::testing::{PATIENCE, TestClient, TestServer, config, hello, metric, token};
 use ringback_server::{Config, wall};
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
+use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 
 const QUICK: Duration = Duration::from_millis(200);
@@ -154,6 +156,25 @@ async fn answers_to_pings_stay_whole_however_little_fits() {
     }
     while alice.next_within(QUICK).await.is_some() {}
     alice.ask(json!({"type":"missed_calls"})).await;
+}
+
+// Who asks for answers and reads none, even without a token, costs the server a buffer and not all its memory.
+#[tokio::test]
+async fn answers_to_pings_that_nobody_reads_are_not_gathered() {
+    const PINGS: usize = 150_000;
+    let server = TestServer::start().await;
+    let narrow = TcpSocket::new_v4().unwrap();
+    narrow.set_recv_buffer_size(4096).unwrap();
+    let stream = narrow.connect(server.address()).await.unwrap();
+    let (mut socket, _) = client_async(format!("ws://{}/ws", server.address()), stream).await.unwrap();
+    for _ in 0..PINGS {
+        socket.send(Message::Ping(vec![0; 125].into())).await.unwrap();
+    }
+    let mut answers = 0;
+    while let Ok(Some(Ok(Message::Pong(_)))) = timeout(QUICK, socket.next()).await {
+        answers += 1;
+    }
+    assert!((1..PINGS / 2).contains(&answers), "{answers} of {PINGS}");
 }
 
 // spec: L9, N3: who says nothing any more is noticed, and after the grace has left.

@@ -116,7 +116,9 @@ impl Call {
     /// Whether a user's own turns are those of their view; not for who may not know of the call.
     pub(crate) fn has_own(&self, user: &UserId, own: &[OwnTurn]) -> bool {
         let me = self.participant(user).filter(|_| self.knows(user));
-        me.is_some_and(|me| me.turns.iter().filter_map(own_turn).eq(own.iter().cloned()))
+        let mut own = own.iter();
+        me.is_some_and(|me| me.turns.iter().filter_map(own_turn).all(|turn| own.next() == Some(&turn)))
+            && own.next().is_none()
     }
 
     /// Whether anybody but this user changed after that revision.

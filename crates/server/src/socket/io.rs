@@ -63,6 +63,9 @@ impl Io {
     pub(crate) fn new(upgraded: Upgraded, frame_bytes: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
+            // Bounds the answers to pings of who reads none of them; past it only the newest is kept.
+            .write_buffer_size(WRITE_BUFFER)
+            .max_write_buffer_size(2 * WRITE_BUFFER)
             .max_frame_size(Some(frame_bytes))
             .max_message_size(Some(frame_bytes));
         let socket = WebSocket::from_raw_socket(Raw::new(upgraded), Role::Server, Some(config));
