@@ -74,6 +74,17 @@ async fn a_disk_that_does_not_confirm_what_is_tidied_ends_the_server() {
     assert!(matches!(server.failed().await, DriverError::Disk(_)));
 }
 
+// design: G3
+#[tokio::test]
+async fn a_disk_that_can_not_be_believed_ends_the_server_when_it_is_read_too() {
+    let (mut server, gate) = gated(config()).await;
+    let mut alice = server.device("alice", "a1").await;
+    gate.tidied(1).await;
+    gate.tidying(Way::Disk);
+    alice.request(json!({"type":"history"})).await;
+    assert!(matches!(server.failed().await, DriverError::Disk(_)));
+}
+
 // design: G10
 #[tokio::test]
 async fn under_load_new_invitations_are_turned_away_and_calls_can_still_be_ended() {

@@ -176,6 +176,10 @@ impl Store for Gated {
     }
 
     fn history(&mut self, user: &UserId, before: Option<u64>, limit: usize) -> Result<HistoryPage, StoreError> {
+        // A store may tidy up before it reads.
+        if self.0.tidying.lock().unwrap().0 == Way::Disk {
+            return Err(StoreError::Disk { source: "no fsync".into() });
+        }
         self.0.kept.lock().unwrap().history(user, before, limit)
     }
 
