@@ -14,7 +14,7 @@ pub(crate) use open::SCHEMA;
 
 use crate::format::journal::pack;
 use crate::index::RunningIndex;
-use crate::pending::Pending;
+use crate::pending::{Fold, Pending};
 use crate::{CommitError, HistoryPage, OpenError, Store, StoreError};
 use ringback_core::call::CallRecord;
 use ringback_core::id::{InvitationId, UserId};
@@ -51,15 +51,6 @@ impl std::fmt::Debug for Sqlite {
     }
 }
 
-/// What is folded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fold {
-    /// Everything.
-    All,
-    /// What is worth it under load; the rest stays in the journal.
-    Settled,
-}
-
 impl Sqlite {
     /// Opens the data directory `dir`, making it (for this system user alone) and its database if they aren't there,
     /// and folds what a process that died left in the journal. Fails if another process has it open, or a newer version
@@ -67,7 +58,7 @@ impl Sqlite {
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let open::Opened { db, lock, file, pending } = open::open(dir)?;
         let mut store = Self { db, pending: Some(pending), index: None, gathered: GATHERED, _lock: lock };
-        store.fold(Fold::All).map_err(|source| OpenError::Fold { file, source })?;
+        store.fold(Fold::Whole).map_err(|source| OpenError::Fold { file, source })?;
         Ok(store)
     }
 
@@ -87,22 +78,22 @@ impl Sqlite {
 
     /// Brings what waits into the tables.
     fn fold(&mut self, what: Fold) -> Result<(), CommitError> {
-        let Some(pending) = self.pending.as_mut().filter(|pending| !pending.is_empty()) else {
+        let Some(pending) = self.pending.as_mut().filter(|pending| pending.has(what)) else {
             return Ok(());
         };
-        let taken = match what {
-            Fold::All => std::mem::take(pending),
-            Fold::Settled => pending.settled(),
-        };
-        let left = pending.left();
+        let taken = pending.take(what);
         let done = transact(&mut self.db, |tx| {
             rows::write(tx, &taken)?;
-            journal::replace(tx, &left)
+            if let Some(first) = pending.note() {
+                rows::note(tx, first)?;
+            }
+            journal::cut(tx, pending.needs())
         });
         if let Err(error) = done {
             pending.take_back(taken);
             return Err(self.known_after(error));
         }
+        pending.folded();
         Ok(())
     }
 
@@ -125,14 +116,14 @@ impl Sqlite {
         if self.index.is_none() {
             let mut index = RunningIndex::default();
             rows::running(&self.db)?.iter().for_each(|call| index.put(call));
-            self.pending()?.calls().for_each(|call| index.put(call.record()));
+            self.pending()?.records.calls().for_each(|call| index.put(call.record()));
             self.index = Some(index);
         }
         Ok(self.index.get_or_insert_default())
     }
 
     fn call(&mut self, id: InvitationId) -> Result<Option<CallRecord>, StoreError> {
-        match self.pending()?.call(id) {
+        match self.pending()?.records.call(id) {
             Some(call) => Ok(Some(call.record().clone())),
             None => rows::call(&self.db, id),
         }
@@ -141,13 +132,13 @@ impl Sqlite {
     fn line(&mut self, user: &UserId) -> Result<LoadedLine, StoreError> {
         let running = self.index()?.of(user);
         self.pending()?;
-        let (db, pending) = (&self.db, self.pending.get_or_insert_default());
-        let line = match pending.line(user) {
+        let (db, records) = (&self.db, &self.pending.get_or_insert_default().records);
+        let line = match records.line(user) {
             Some(line) => Some(line.clone()),
             None => rows::line(db, user)?,
         };
-        let missed = pending.missed(user, rows::missed(db, user)?);
-        let requests = pending.requests(user, rows::requests(db, user)?);
+        let missed = records.missed(user, rows::missed(db, user)?);
+        let requests = records.requests(user, rows::requests(db, user)?);
         Ok(LoadedLine { user: user.clone(), line, missed, requests, running })
     }
 }
@@ -155,7 +146,7 @@ impl Sqlite {
 impl Drop for Sqlite {
     /// Folds, so that the tables are complete for whoever reads them; if that fails, the journal has the rest.
     fn drop(&mut self) {
-        let _ = self.fold(Fold::All);
+        let _ = self.fold(Fold::Whole);
     }
 }
 
@@ -177,15 +168,17 @@ impl Store for Sqlite {
         }
         let (most, most_bytes) = (self.gathered.saturating_mul(OVERDUE), GATHERED_BYTES * OVERDUE);
         let pending = self.pending().map_err(CommitError::Failed)?;
-        if pending.records() >= most || pending.bytes() >= most_bytes {
+        if pending.gathered() >= most || pending.bytes() >= most_bytes {
             self.fold(Fold::Settled)?;
         }
-        let body = pack(&writes);
-        transact(&mut self.db, |tx| journal::append(tx, &body)).map_err(|error| self.known_after(error))?;
+        let numbers = self.pending().map_err(CommitError::Failed)?.next();
+        let body = pack(&writes, numbers.row);
+        let done = transact(&mut self.db, |tx| journal::append(tx, numbers.seq, &body));
+        done.map_err(|error| self.known_after(error))?;
         if let Some(index) = &mut self.index {
             writes.calls.iter().for_each(|call| index.put(call.record()));
         }
-        self.pending.get_or_insert_default().put(writes, body.len());
+        self.pending.get_or_insert_default().put(writes, numbers, body.len());
         Ok(())
     }
 
@@ -194,7 +187,7 @@ impl Store for Sqlite {
         let pending = self.pending().map_err(CommitError::Failed)?;
         if idle {
             self.fold(Fold::All)?;
-        } else if pending.records() >= gathered || pending.bytes() >= GATHERED_BYTES {
+        } else if pending.gathered() >= gathered || pending.bytes() >= GATHERED_BYTES {
             self.fold(Fold::Settled)?;
         }
         Ok(self.pending.as_ref().is_some_and(|pending| !pending.is_empty()))
@@ -215,15 +208,26 @@ impl Store for Sqlite {
     }
 
     fn history(&mut self, user: &UserId, before: Option<u64>, limit: usize) -> Result<HistoryPage, StoreError> {
-        if self.pending()?.has_history(user) {
-            self.tables()?;
-        }
-        rows::history(&self.db, user, before, limit)
+        self.pending()?;
+        let (db, records) = (&self.db, &self.pending.get_or_insert_default().records);
+        let before = i64::try_from(before.unwrap_or(u64::MAX)).unwrap_or(i64::MAX);
+        let more = limit.saturating_add(1);
+        let mut rows = rows::indexed(db, user, before, more)?;
+        rows.extend(records.rows_before(user, before.cast_unsigned()).take(more));
+        rows.sort_unstable_by(|a, b| b.cmp(a));
+        rows.dedup(); // after a commit of unknown outcome both may have some
+        let next = rows.get(limit).and_then(|_| rows.get(limit.checked_sub(1)?)).copied();
+        let entry = |row: &u64| match records.entry(*row) {
+            Some(entry) => Ok(entry.clone()),
+            None => rows::entry(db, *row),
+        };
+        let entries = rows.iter().take(limit).map(entry).collect::<Result<_, _>>()?;
+        Ok(HistoryPage { entries, next })
     }
 
     fn forget(&mut self, before: Timestamp, limit: usize) -> Result<usize, CommitError> {
         self.pending().map_err(CommitError::Failed)?;
-        self.fold(Fold::All)?;
+        self.fold(Fold::Whole)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let done = transact(&mut self.db, |tx| rows::forget(tx, before, limit));
         done.map_err(|error| self.known_after(error))
