@@ -149,3 +149,60 @@ impl Pending {
         self.records.take_back(taken);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringback_core::id::{DeviceId, InvitationId, RequestId};
+    use ringback_core::line::{Made, Remembered};
+
+    /// A request of a user of its own, in a row of so many bytes.
+    fn commit(pending: &mut Pending, bytes: usize) {
+        let numbers = pending.next();
+        let made = Remembered {
+            no: 1,
+            device: DeviceId::new("d-1").unwrap(),
+            request: RequestId::new("r-1").unwrap(),
+            made: Made::Engaged { invitation: InvitationId(1) },
+        };
+        let user = UserId::new(&format!("user-{:05}", numbers.seq)).unwrap();
+        pending.put(Writes { requests: vec![(user, made.into())], ..Writes::default() }, numbers, bytes);
+    }
+
+    fn fold(pending: &mut Pending, what: Fold) {
+        drop(pending.take(what));
+        pending.folded();
+    }
+
+    /// After many folds with a row of so many bytes before each: how many rows aren't too old at the next.
+    fn kept(bytes: usize) -> u64 {
+        let mut pending = Pending::default();
+        (1..200).for_each(|_| {
+            commit(&mut pending, bytes);
+            pending.folded();
+        });
+        commit(&mut pending, bytes);
+        200 - pending.too_old()
+    }
+
+    #[test]
+    fn the_journal_is_kept_for_so_many_folds_and_bytes() {
+        assert_eq!(kept(1), KEPT_FOLDS as u64 + 1);
+        assert_eq!(kept(4 << 20), 8);
+        assert_eq!(kept(40 << 20), 1, "the last is kept, however large");
+    }
+
+    #[test]
+    fn what_is_left_does_not_count_as_gathered() {
+        let mut pending = Pending::default();
+        (0..64).for_each(|_| commit(&mut pending, 10));
+        assert_eq!((pending.gathered(), pending.bytes()), (64, 640));
+        fold(&mut pending, Fold::Settled);
+        assert_eq!((pending.gathered(), pending.bytes(), pending.needs()), (0, 0, Some(3)));
+        commit(&mut pending, 10);
+        assert_eq!((pending.gathered(), pending.bytes()), (1, 10));
+        fold(&mut pending, Fold::All);
+        assert!(pending.is_empty() && pending.needs().is_none());
+        assert_eq!(pending.next(), Numbers { seq: 66, row: 1 });
+    }
+}

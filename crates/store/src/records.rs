@@ -207,3 +207,105 @@ impl Records {
         self.unindexed.len() > 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringback_core::id::{CallId, DeviceId, RequestId};
+    use ringback_core::refusal::Code;
+    use std::collections::BTreeSet;
+
+    fn request(no: u64, refused: usize) -> Arc<Remembered> {
+        let made = Made::Invited {
+            invitation: InvitationId(u128::from(no)),
+            call_id: CallId::new("c-1").unwrap(),
+            refused: vec![(user(0), Code::Forbidden); refused],
+            crossed: false,
+        };
+        Arc::new(Remembered {
+            no,
+            device: DeviceId::new("d-1").unwrap(),
+            request: RequestId::new("r-1").unwrap(),
+            made,
+        })
+    }
+
+    fn user(n: usize) -> UserId {
+        UserId::new(&format!("user-{n:05}")).unwrap()
+    }
+
+    fn keys(of: &Records) -> Vec<(UserId, u64)> {
+        of.all_requests().map(|(user, made)| (user.clone(), made.no)).collect()
+    }
+
+    fn put(records: &mut Records, seq: u64, requests: impl IntoIterator<Item = (UserId, Arc<Remembered>)>) {
+        records.put(Writes { requests: requests.into_iter().collect(), ..Writes::default() }, seq, 1);
+    }
+
+    #[test]
+    fn of_the_requests_that_wait_some_users_are_folded_in_turn() {
+        let mut records = Records::default();
+        let users = 3 * ROUND;
+        for seq in 1..=20 {
+            put(&mut records, seq, (0..users).map(|n| (user(n), request(seq, 0))));
+        }
+        let taken = keys(&records.settled(0));
+        assert_eq!(taken.len(), 60, "all requests of three users");
+        assert!(taken.iter().all(|(whose, _)| *whose <= user(2)));
+        put(&mut records, 21, [(user(0), request(21, 0))]);
+        assert_eq!(keys(&records.settled(0))[..1], [(user(3), 1)], "where it stopped, not those before again");
+        let mut had = BTreeSet::new();
+        for seq in 22..22 + ROUND as u64 {
+            put(&mut records, seq, (0..users).map(|n| (user(n), request(seq, 0))));
+            had.extend(keys(&records.settled(0)).into_iter().map(|(user, _)| user));
+        }
+        assert_eq!(had.len(), users, "each has had its turn");
+    }
+
+    #[test]
+    fn more_users_have_their_turn_when_too_many_requests_wait() {
+        let mut records = Records::default();
+        let users = REQUESTS_LEFT / 32 + ROUND;
+        for seq in 1..=32 {
+            put(&mut records, seq, (0..users).map(|n| (user(n), request(seq, 0))));
+        }
+        assert_eq!(keys(&records.settled(0)).len(), ROUND * 32);
+        assert_eq!(records.len(), REQUESTS_LEFT);
+    }
+
+    #[test]
+    fn a_request_that_is_large_or_too_old_does_not_wait() {
+        let mut records = Records::default();
+        for seq in 1..9 {
+            put(&mut records, seq, [(user(1), request(seq, usize::from(seq == 5)))]);
+        }
+        put(&mut records, 9, [(user(0), request(1, 0))]);
+        assert_eq!(keys(&records.settled(3)), [(user(0), 1), (user(1), 1), (user(1), 2), (user(1), 3), (user(1), 5)]);
+        assert_eq!(records.first_seq(), Some(4));
+    }
+
+    /// Both have the same place in the table.
+    #[test]
+    fn a_request_waits_no_longer_than_until_the_32nd_after_it() {
+        let mut records = Records::default();
+        (1..=33).for_each(|no| put(&mut records, no, [(user(1), request(no, 0))]));
+        assert_eq!(keys(&records), (2..=33).map(|no| (user(1), no)).collect::<Vec<_>>());
+        assert_eq!(records.first_seq(), Some(2));
+    }
+
+    #[test]
+    fn what_could_not_be_folded_waits_as_before() {
+        let mut records = Records::default();
+        let lines = vec![LineRecord::new(user(1)).into()];
+        let requests = vec![(user(1), request(1, 0)), (user(1), request(2, 1)), (user(1), request(3, 0))];
+        records.put(Writes { requests, lines, ..Writes::default() }, 1, 1);
+        records.put_unindexed(user(1), 7);
+        let taken = records.settled(0);
+        let taken = taken.with_index(records.index(0));
+        assert!(records.line(&user(1)).is_none() && !records.has_unindexed());
+        records.take_back(taken);
+        assert_eq!((records.len(), records.first_unindexed()), (4, Some(7)));
+        assert!(records.line(&user(1)).is_some());
+        assert_eq!(records.requests(&user(1), vec![]).iter().map(|made| made.no).collect::<Vec<_>>(), [1, 2, 3]);
+    }
+}

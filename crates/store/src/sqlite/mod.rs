@@ -263,7 +263,10 @@ fn failed(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringback_core::line::LineRecord;
+    use ringback_core::call::CallType;
+    use ringback_core::id::{CallId, DeviceId, MissedId, RequestId};
+    use ringback_core::line::{Direction, HistoryRecord, LineRecord, Made, Outcome, Remembered};
+    use std::sync::Arc;
 
     #[test]
     fn a_full_file_fails_the_commit_alone_and_then_goes_on() {
@@ -299,5 +302,47 @@ mod tests {
         limit(&store, i64::from(u32::MAX - 1));
         assert!(!store.tidy(true).unwrap());
         assert_eq!(revision(&mut store), Some(2));
+    }
+    /// As after a commit of unknown outcome, with a journal of which a part is folded and history that is half indexed.
+    #[test]
+    fn what_was_in_memory_is_rebuilt_from_the_file() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let mut store = Sqlite::open(dir.path()).unwrap().folding_at(1500);
+        let users: Vec<_> = (0..10).map(|n| UserId::new(&format!("user-{n}")).unwrap()).collect();
+        let entry = |user: &UserId, n: u64| HistoryRecord {
+            user: user.clone(),
+            id: MissedId { invitation: InvitationId(n.into()), turn: 0 },
+            call_id: CallId::new("c-1").unwrap(),
+            call_type: CallType::Voice,
+            group: false,
+            direction: Direction::Outgoing,
+            with: vec![],
+            with_count: 0,
+            at: Timestamp(n),
+            ended_at: Timestamp(n),
+            outcome: Outcome::Answered,
+        };
+        let made = Remembered {
+            no: 1,
+            device: DeviceId::new("d-1").unwrap(),
+            request: RequestId::new("r-1").unwrap(),
+            made: Made::Engaged { invitation: InvitationId(1) },
+        };
+        for round in 0..20 {
+            let history = users.iter().flat_map(|user| (0..100).map(|n| entry(user, 100 * round + n))).collect();
+            let waits = users.iter().map(|user| (user.clone(), Arc::new(Remembered { no: round, ..made.clone() })));
+            store.commit(Writes { history, requests: waits.collect(), ..Writes::default() }).unwrap();
+            store.tidy(false).unwrap();
+            (store.pending, store.index) = (None, None);
+            for user in &users {
+                let all = store.history(user, None, usize::MAX).unwrap().entries;
+                assert!(all.iter().map(|entry| entry.at.0).eq((0..100 * (round + 1)).rev()), "{user}");
+                let page = store.history(user, None, 30).unwrap();
+                assert_eq!((page.entries.len(), page.next.is_some()), (30, true));
+            }
+        }
+        let counted = |what: &str| store.db.query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get(0));
+        let counted: Vec<i64> = ["history", "history_by_user", "journal"].map(|table| counted(table).unwrap()).into();
+        assert!(counted[0] >= 19_000 && counted[1] > 0 && counted[1] < counted[0] && counted[2] > 1, "{counted:?}");
     }
 }

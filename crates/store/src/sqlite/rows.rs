@@ -134,7 +134,7 @@ pub(super) fn behind(db: &Connection) -> Result<Pending, StoreError> {
         let mut rows = db.prepare_cached("SELECT user, row FROM history WHERE row >= ?1 ORDER BY row")?;
         let rows = rows.query_map([noted.unwrap_or(i64::MAX)], |row| {
             let user: String = row.get("user")?;
-            let user = UserId::new(&user).map_err(|error| FromSqlError::other(error))?;
+            let user = UserId::new(&user).map_err(FromSqlError::other)?;
             Ok((user, row.get::<_, i64>("row")?.cast_unsigned()))
         })?;
         let unindexed = rows.collect::<Result<_, _>>()?;
