@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// How many requests wait at most when some users' are folded in turn.
 const REQUESTS_LEFT: usize = 16_384;
-/// In how many folds all users have their turn, at most.
+/// In how many folds all users have their turn.
 const ROUND: usize = 32;
 /// How many rows of history the index by user may be behind.
 pub(crate) const UNINDEXED: usize = 16_384;
@@ -80,13 +80,14 @@ impl Records {
         let settled = |call: &Call, seq| seq <= too_old || !call.record().running();
         let calls = self.calls.extract_if(.., |_, (call, seq)| settled(call, *seq)).collect();
         let mut requests = self.requests.take_if(|request| request.large || request.seq <= too_old);
-        requests.append(self.requests.take_next(self.requests.users().div_ceil(ROUND), REQUESTS_LEFT));
+        requests.append(self.requests.take_part(ROUND));
+        requests.append(self.requests.take_over(REQUESTS_LEFT));
         Self { calls, requests, ..self.rest() }
     }
 
     /// Takes out everything but rows for the index.
     pub(crate) fn all(&mut self) -> Self {
-        let (calls, requests) = (std::mem::take(&mut self.calls), self.requests.take_next(0, 0));
+        let (calls, requests) = (std::mem::take(&mut self.calls), self.requests.take_all());
         Self { calls, requests, ..self.rest() }
     }
 
@@ -102,7 +103,7 @@ impl Records {
 
     /// Takes out rows for the index, of some users in turn, so that at most so many are left.
     pub(crate) fn index(&mut self, left: usize) -> Turns<()> {
-        self.unindexed.take_next(0, left)
+        self.unindexed.take_over(left)
     }
 
     /// The same with rows for the index.
@@ -122,13 +123,13 @@ impl Records {
     pub(crate) fn first_seq(&self) -> Option<u64> {
         let others_taken = self.lines.is_empty() && self.missed.is_empty() && self.history.is_empty();
         let calls = self.calls.values().map(|(_, seq)| *seq);
-        let first = calls.chain(self.requests.iter().map(|(_, _, request)| request.seq)).min();
+        let first = calls.chain(self.requests.items().map(|(_, request)| request.seq)).min();
         if others_taken { first } else { Some(0) }
     }
 
     /// The first row of history that the index may not have.
     pub(crate) fn first_unindexed(&self) -> Option<u64> {
-        self.unindexed.iter().map(|(_, row, ())| row).min()
+        self.unindexed.items().map(|(row, ())| *row).min()
     }
 
     /// The newest version of a call.

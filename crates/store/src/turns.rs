@@ -1,24 +1,25 @@
 //! What waits by user, and is taken some users at a time, in turn.
 
 use ringback_core::id::UserId;
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::HashMap;
 
 /// Numbered items by user. In the tables each user's lie together, so what is taken of few users is written to few
-/// pages, and not to one an item.
+/// pages, and not to one an item. In a round all users that there are at its beginning have their turn, by id.
 #[derive(Debug)]
 pub(crate) struct Turns<T> {
     /// Each user's in order of their numbers; no user without one.
-    users: BTreeMap<UserId, Vec<(u64, T)>>,
+    users: HashMap<UserId, Vec<(u64, T)>>,
     /// How many items there are.
     count: usize,
-    /// Whose turn was last.
-    last: Option<UserId>,
+    /// Whose turn is still to come in this round, the next one last.
+    round: Vec<UserId>,
+    /// How many users the round began with.
+    began: usize,
 }
 
 impl<T> Default for Turns<T> {
     fn default() -> Self {
-        Self { users: BTreeMap::new(), count: 0, last: None }
+        Self { users: HashMap::new(), count: 0, round: Vec::new(), began: 0 }
     }
 }
 
@@ -28,11 +29,6 @@ impl<T> Turns<T> {
         self.count
     }
 
-    /// How many users have one.
-    pub(crate) fn users(&self) -> usize {
-        self.users.len()
-    }
-
     /// A user's, in order of their numbers.
     pub(crate) fn of(&self, user: &UserId) -> &[(u64, T)] {
         self.users.get(user).map_or(&[], Vec::as_slice)
@@ -40,7 +36,14 @@ impl<T> Turns<T> {
 
     /// All, by user and number.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&UserId, u64, &T)> {
-        self.users.iter().flat_map(|(user, items)| items.iter().map(move |(number, item)| (user, *number, item)))
+        let mut users: Vec<_> = self.users.iter().collect();
+        users.sort_unstable_by_key(|(user, _)| *user);
+        users.into_iter().flat_map(|(user, items)| items.iter().map(move |(number, item)| (user, *number, item)))
+    }
+
+    /// All, in no order.
+    pub(crate) fn items(&self) -> impl Iterator<Item = &(u64, T)> {
+        self.users.values().flatten()
     }
 
     /// Puts an item in its place; of two with the same number the last counts.
@@ -72,21 +75,49 @@ impl<T> Turns<T> {
         }
     }
 
-    /// Takes out everything of the next so many users, and of more as long as more than `most` items are left.
-    pub(crate) fn take_next(&mut self, users: usize, most: usize) -> Self {
+    /// Takes out everything.
+    pub(crate) fn take_all(&mut self) -> Self {
+        let (users, count) = (std::mem::take(&mut self.users), std::mem::take(&mut self.count));
+        Self { users, count, ..Self::default() }
+    }
+
+    /// Takes out everything of the next users: as many as have their turn in one of so many parts of the round.
+    pub(crate) fn take_part(&mut self, parts: usize) -> Self {
+        if self.round.is_empty() {
+            self.begin();
+        }
+        let left = self.round.len().saturating_sub(self.began.div_ceil(parts));
         let mut taken = Self::default();
-        while taken.users.len() < users || self.count > most {
-            let from = self.last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-            let next = self.users.range::<UserId, _>((from, Bound::Unbounded)).next();
-            let Some((user, _)) = next.or_else(|| self.users.first_key_value()) else { break };
-            let user = user.clone();
-            let items = self.users.remove(&user).unwrap_or_default();
-            self.count -= items.len();
-            taken.count += items.len();
-            self.last = Some(user.clone());
-            taken.users.insert(user, items);
+        for user in self.round.split_off(left) {
+            self.hand_over(user, &mut taken);
         }
         taken
+    }
+
+    /// Takes out everything of the next users, as long as more than so many items are left.
+    pub(crate) fn take_over(&mut self, most: usize) -> Self {
+        let mut taken = Self::default();
+        while self.count > most {
+            match self.round.pop() {
+                Some(user) => self.hand_over(user, &mut taken),
+                None => self.begin(),
+            }
+        }
+        taken
+    }
+
+    fn begin(&mut self) {
+        self.round = self.users.keys().cloned().collect();
+        self.round.sort_unstable_by(|a, b| b.cmp(a));
+        self.began = self.round.len();
+    }
+
+    fn hand_over(&mut self, user: UserId, to: &mut Self) {
+        if let Some(items) = self.users.remove(&user) {
+            self.count -= items.len();
+            to.count += items.len();
+            to.users.insert(user, items);
+        }
     }
 
     /// Takes out which items are asked for, whosever turn it is.
@@ -134,13 +165,17 @@ mod tests {
     #[test]
     fn users_are_taken_in_turn_each_with_all_that_is_theirs() {
         let mut turns = four_users();
-        assert_eq!(all(&turns.take_next(1, 8)), [(user(0), 0), (user(0), 1)]);
-        assert_eq!(all(&turns.take_next(0, 6)), [], "no more than need be");
+        assert_eq!(all(&turns.take_part(4)), [(user(0), 0), (user(0), 1)]);
+        assert_eq!(all(&turns.take_over(6)), [], "no more than need be");
         turns.put(user(0), 2, 'a');
-        assert_eq!(all(&turns.take_next(0, 4)), [(user(1), 0), (user(1), 1), (user(2), 0), (user(2), 1)]);
-        assert_eq!(all(&turns.take_next(2, 9)), [(user(0), 2), (user(3), 0), (user(3), 1)], "and round again");
-        assert_eq!((turns.len(), turns.users()), (0, 0));
-        assert_eq!(all(&turns.take_next(2, 0)), []);
+        assert_eq!(all(&turns.take_over(4)), [(user(1), 0), (user(1), 1), (user(2), 0), (user(2), 1)]);
+        assert_eq!(all(&turns.take_part(4)), [(user(3), 0), (user(3), 1)]);
+        turns.put(user(2), 2, 'a');
+        assert_eq!(all(&turns.take_over(1)), [(user(0), 2)], "and round again");
+        assert_eq!(all(&turns.take_all()), [(user(2), 2)]);
+        assert_eq!(all(&turns.take_part(4)), []);
+        assert_eq!(all(&turns.take_over(0)), []);
+        assert_eq!((turns.len(), turns.users.len()), (0, 0));
     }
 
     #[test]
@@ -158,6 +193,6 @@ mod tests {
         turns.remove(&user(1), 0);
         turns.remove(&user(1), 1);
         turns.remove(&user(1), 1);
-        assert_eq!((turns.len(), turns.users()), (6, 3));
+        assert_eq!((turns.len(), turns.users.len()), (6, 3));
     }
 }
