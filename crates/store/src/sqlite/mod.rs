@@ -2,9 +2,10 @@
 //!
 //! Write-ahead logging with `synchronous=FULL`: a commit that returned has been synced. A commit appends one row to the
 //! journal, a table like any other. What is in the journal waits in memory, too, and is folded into the tables that
-//! people read later and in bulk, in one transaction with the journal's emptying: so each record is in one of both, and
-//! whoever is asked looks into memory first. What is derived, which running calls a user has a part in, isn't written;
-//! it is rebuilt from the running calls when first asked for, and kept.
+//! people read later and in bulk, in one transaction with the journal's cutting: so each record is in one of both, or in
+//! both alike, and whoever is asked looks into memory first. History's index by user follows behind the same way. What
+//! is derived, which running calls a user has a part in, isn't written; it is rebuilt from the running calls when first
+//! asked for, and kept.
 
 mod journal;
 mod open;
@@ -35,7 +36,7 @@ const OVERDUE: usize = 16;
 /// `sqlite3` shell as well, also while Ringback runs; writing to it is Ringback's alone.
 pub struct Sqlite {
     db: Connection,
-    /// What is in the journal. None after a commit of unknown outcome: then the journal has to be read.
+    /// What the tables don't have. None after a commit of unknown outcome: then the file has to be read.
     pending: Option<Pending>,
     /// None until first needed, and after a commit of unknown outcome.
     index: Option<RunningIndex>,
@@ -68,7 +69,7 @@ impl Sqlite {
         self
     }
 
-    /// What is in the journal, read again if need be.
+    /// What the tables don't have, read again if need be.
     fn pending(&mut self) -> Result<&mut Pending, StoreError> {
         if self.pending.is_none() {
             self.pending = Some(journal::read(&self.db)?);
@@ -76,7 +77,7 @@ impl Sqlite {
         Ok(self.pending.get_or_insert_default())
     }
 
-    /// Brings what waits into the tables.
+    /// Brings what waits into the tables, and cuts the journal.
     fn fold(&mut self, what: Fold) -> Result<(), CommitError> {
         let Some(pending) = self.pending.as_mut().filter(|pending| pending.has(what)) else {
             return Ok(());
