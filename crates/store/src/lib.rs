@@ -10,7 +10,9 @@ pub mod format;
 mod index;
 mod memory;
 mod pending;
+mod records;
 mod sqlite;
+mod turns;
 
 pub use error::{CommitError, OpenError, StoreError};
 pub use memory::Memory;

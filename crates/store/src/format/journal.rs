@@ -1,7 +1,7 @@
 //! How a batch's writes become the body of a row of the journal, and come back (G12).
 
 use super::mirror::{Id, Mirror, Shared};
-use super::packed::{Unpacking, Unreadable, length};
+use super::packed::{Unpacking, Unreadable, length, number};
 use super::{FormatError, v1};
 use ringback_core::call::{Call, CallRecord};
 use ringback_core::id::UserId;
@@ -20,8 +20,8 @@ type Handled = Vec<(Id<UserId>, v1::MissedId)>;
 /// Lines of history as they are packed.
 type History = Vec<v1::History>;
 
-/// A batch in format [`JOURNAL`].
-pub fn pack(writes: &Writes) -> Vec<u8> {
+/// A batch in format [`JOURNAL`], its history as the rows from `row` on.
+pub fn pack(writes: &Writes, row: u64) -> Vec<u8> {
     let Writes { calls, lines, requests, missed, handled, history, outbox: _ } = writes;
     let mut body = Vec::with_capacity(1 << 10);
     length(calls.len(), &mut body);
@@ -31,32 +31,40 @@ pub fn pack(writes: &Writes) -> Vec<u8> {
     Requests::pack(requests, &mut body);
     Missed::pack(missed, &mut body);
     Handled::pack(handled, &mut body);
+    number(row, &mut body);
     History::pack(history, &mut body);
     body
 }
 
-/// A batch from a body of the format `format`.
-pub fn unpack(format: u32, body: &[u8]) -> Result<Writes, FormatError> {
+/// A batch, and the first of its rows of history, from a body of the format `format`.
+pub fn unpack(format: u32, body: &[u8]) -> Result<(Writes, u64), FormatError> {
     if format != JOURNAL {
         return Err(FormatError::Unknown { found: format, known: JOURNAL });
     }
     whole(&mut Unpacking::new(body)).map_err(|source| FormatError::Damaged { format, source: source.into() })
 }
 
-fn whole(from: &mut Unpacking<'_>) -> Result<Writes, Unreadable> {
+fn whole(from: &mut Unpacking<'_>) -> Result<(Writes, u64), Unreadable> {
     let call = |from: &mut Unpacking<'_>| {
         let record: CallRecord = v1::Call::unpack(from)?;
         Call::from_record(record).map(Into::into).map_err(|broken| from.wrong(broken))
     };
-    let writes = Writes {
+    let mut writes = Writes {
         calls: from.list(call)?,
         lines: from.list(|from| v1::Line::unpack(from).map(Into::into))?,
         requests: Requests::unpack(from)?,
         missed: Missed::unpack(from)?,
         handled: Handled::unpack(from)?,
-        history: History::unpack(from)?,
-        outbox: Vec::new(),
+        ..Writes::default()
     };
+    let row = row(from)?;
+    writes.history = History::unpack(from)?;
     from.end()?;
-    Ok(writes)
+    Ok((writes, row))
+}
+
+/// A row's number: half of what a table can have is more than are ever written.
+fn row(from: &mut Unpacking<'_>) -> Result<u64, Unreadable> {
+    let row = from.number()?;
+    if row < 1 << 62 { Ok(row) } else { Err(from.wrong("a row's number is too large")) }
 }

@@ -7,8 +7,8 @@
 //!
 //! A commit writes none of that: it appends one row to the journal, whose body has the batch's records one after the
 //! other without names ([`mod@journal`]), and a record becomes text when it reaches its table, a second later or with
-//! hundreds of others, in its newest version alone. A body lives as long, or until the next start after a crash, and
-//! nobody but Ringback reads it; so it is made for size and speed: a ringing call has a quarter of its text's bytes.
+//! hundreds of others, in its newest version alone. A body lives as long, or, on a busy server, some seconds, and
+//! nobody but Ringback reads it, after a crash; so it is made for size and speed: a ringing call has a quarter of its text's bytes.
 //!
 //! The rules: a format that was released is never changed but by such an added field, its fixture stays, and what an
 //! older reader must not overlook takes the next number. A release reads the format it writes and the one before. The

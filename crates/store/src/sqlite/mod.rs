@@ -2,9 +2,10 @@
 //!
 //! Write-ahead logging with `synchronous=FULL`: a commit that returned has been synced. A commit appends one row to the
 //! journal, a table like any other. What is in the journal waits in memory, too, and is folded into the tables that
-//! people read later and in bulk, in one transaction with the journal's emptying: so each record is in one of both, and
-//! whoever is asked looks into memory first. What is derived, which running calls a user has a part in, isn't written;
-//! it is rebuilt from the running calls when first asked for, and kept.
+//! people read later and in bulk, in one transaction with the journal's cutting: so each record is in one of both, or in
+//! both alike, and whoever is asked looks into memory first. History's index by user follows behind the same way. What
+//! is derived, which running calls a user has a part in, isn't written; it is rebuilt from the running calls when first
+//! asked for, and kept.
 
 mod journal;
 mod open;
@@ -14,7 +15,7 @@ pub(crate) use open::SCHEMA;
 
 use crate::format::journal::pack;
 use crate::index::RunningIndex;
-use crate::pending::Pending;
+use crate::pending::{Fold, Pending};
 use crate::{CommitError, HistoryPage, OpenError, Store, StoreError};
 use ringback_core::call::CallRecord;
 use ringback_core::id::{InvitationId, UserId};
@@ -35,7 +36,7 @@ const OVERDUE: usize = 16;
 /// `sqlite3` shell as well, also while Ringback runs; writing to it is Ringback's alone.
 pub struct Sqlite {
     db: Connection,
-    /// What is in the journal. None after a commit of unknown outcome: then the journal has to be read.
+    /// What the tables don't have. None after a commit of unknown outcome: then the file has to be read.
     pending: Option<Pending>,
     /// None until first needed, and after a commit of unknown outcome.
     index: Option<RunningIndex>,
@@ -51,15 +52,6 @@ impl std::fmt::Debug for Sqlite {
     }
 }
 
-/// What is folded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fold {
-    /// Everything.
-    All,
-    /// What is worth it under load; the rest stays in the journal.
-    Settled,
-}
-
 impl Sqlite {
     /// Opens the data directory `dir`, making it (for this system user alone) and its database if they aren't there,
     /// and folds what a process that died left in the journal. Fails if another process has it open, or a newer version
@@ -67,7 +59,7 @@ impl Sqlite {
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let open::Opened { db, lock, file, pending } = open::open(dir)?;
         let mut store = Self { db, pending: Some(pending), index: None, gathered: GATHERED, _lock: lock };
-        store.fold(Fold::All).map_err(|source| OpenError::Fold { file, source })?;
+        store.fold(Fold::Whole).map_err(|source| OpenError::Fold { file, source })?;
         Ok(store)
     }
 
@@ -77,7 +69,7 @@ impl Sqlite {
         self
     }
 
-    /// What is in the journal, read again if need be.
+    /// What the tables don't have, read again if need be.
     fn pending(&mut self) -> Result<&mut Pending, StoreError> {
         if self.pending.is_none() {
             self.pending = Some(journal::read(&self.db)?);
@@ -85,24 +77,24 @@ impl Sqlite {
         Ok(self.pending.get_or_insert_default())
     }
 
-    /// Brings what waits into the tables.
+    /// Brings what waits into the tables, and cuts the journal.
     fn fold(&mut self, what: Fold) -> Result<(), CommitError> {
-        let Some(pending) = self.pending.as_mut().filter(|pending| !pending.is_empty()) else {
+        let Some(pending) = self.pending.as_mut().filter(|pending| pending.has(what)) else {
             return Ok(());
         };
-        let taken = match what {
-            Fold::All => std::mem::take(pending),
-            Fold::Settled => pending.settled(),
-        };
-        let left = pending.left();
+        let taken = pending.take(what);
         let done = transact(&mut self.db, |tx| {
             rows::write(tx, &taken)?;
-            journal::replace(tx, &left)
+            if let Some(first) = pending.note() {
+                rows::note(tx, first)?;
+            }
+            journal::cut(tx, pending.needs())
         });
         if let Err(error) = done {
             pending.take_back(taken);
             return Err(self.known_after(error));
         }
+        pending.folded();
         Ok(())
     }
 
@@ -125,14 +117,14 @@ impl Sqlite {
         if self.index.is_none() {
             let mut index = RunningIndex::default();
             rows::running(&self.db)?.iter().for_each(|call| index.put(call));
-            self.pending()?.calls().for_each(|call| index.put(call.record()));
+            self.pending()?.records.calls().for_each(|call| index.put(call.record()));
             self.index = Some(index);
         }
         Ok(self.index.get_or_insert_default())
     }
 
     fn call(&mut self, id: InvitationId) -> Result<Option<CallRecord>, StoreError> {
-        match self.pending()?.call(id) {
+        match self.pending()?.records.call(id) {
             Some(call) => Ok(Some(call.record().clone())),
             None => rows::call(&self.db, id),
         }
@@ -141,13 +133,13 @@ impl Sqlite {
     fn line(&mut self, user: &UserId) -> Result<LoadedLine, StoreError> {
         let running = self.index()?.of(user);
         self.pending()?;
-        let (db, pending) = (&self.db, self.pending.get_or_insert_default());
-        let line = match pending.line(user) {
+        let (db, records) = (&self.db, &self.pending.get_or_insert_default().records);
+        let line = match records.line(user) {
             Some(line) => Some(line.clone()),
             None => rows::line(db, user)?,
         };
-        let missed = pending.missed(user, rows::missed(db, user)?);
-        let requests = pending.requests(user, rows::requests(db, user)?);
+        let missed = records.missed(user, rows::missed(db, user)?);
+        let requests = records.requests(user, rows::requests(db, user)?);
         Ok(LoadedLine { user: user.clone(), line, missed, requests, running })
     }
 }
@@ -155,7 +147,7 @@ impl Sqlite {
 impl Drop for Sqlite {
     /// Folds, so that the tables are complete for whoever reads them; if that fails, the journal has the rest.
     fn drop(&mut self) {
-        let _ = self.fold(Fold::All);
+        let _ = self.fold(Fold::Whole);
     }
 }
 
@@ -177,15 +169,17 @@ impl Store for Sqlite {
         }
         let (most, most_bytes) = (self.gathered.saturating_mul(OVERDUE), GATHERED_BYTES * OVERDUE);
         let pending = self.pending().map_err(CommitError::Failed)?;
-        if pending.records() >= most || pending.bytes() >= most_bytes {
+        if pending.gathered() >= most || pending.bytes() >= most_bytes {
             self.fold(Fold::Settled)?;
         }
-        let body = pack(&writes);
-        transact(&mut self.db, |tx| journal::append(tx, &body)).map_err(|error| self.known_after(error))?;
+        let numbers = self.pending().map_err(CommitError::Failed)?.next();
+        let body = pack(&writes, numbers.row);
+        let done = transact(&mut self.db, |tx| journal::append(tx, numbers.seq, &body));
+        done.map_err(|error| self.known_after(error))?;
         if let Some(index) = &mut self.index {
             writes.calls.iter().for_each(|call| index.put(call.record()));
         }
-        self.pending.get_or_insert_default().put(writes, body.len());
+        self.pending.get_or_insert_default().put(writes, numbers, body.len());
         Ok(())
     }
 
@@ -194,7 +188,7 @@ impl Store for Sqlite {
         let pending = self.pending().map_err(CommitError::Failed)?;
         if idle {
             self.fold(Fold::All)?;
-        } else if pending.records() >= gathered || pending.bytes() >= GATHERED_BYTES {
+        } else if pending.gathered() >= gathered || pending.bytes() >= GATHERED_BYTES {
             self.fold(Fold::Settled)?;
         }
         Ok(self.pending.as_ref().is_some_and(|pending| !pending.is_empty()))
@@ -215,15 +209,26 @@ impl Store for Sqlite {
     }
 
     fn history(&mut self, user: &UserId, before: Option<u64>, limit: usize) -> Result<HistoryPage, StoreError> {
-        if self.pending()?.has_history(user) {
-            self.tables()?;
-        }
-        rows::history(&self.db, user, before, limit)
+        self.pending()?;
+        let (db, records) = (&self.db, &self.pending.get_or_insert_default().records);
+        let before = i64::try_from(before.unwrap_or(u64::MAX)).unwrap_or(i64::MAX);
+        let more = limit.saturating_add(1);
+        let mut rows = rows::indexed(db, user, before, more)?;
+        rows.extend(records.rows_before(user, before.cast_unsigned()).take(more));
+        rows.sort_unstable_by(|a, b| b.cmp(a));
+        rows.dedup(); // after a commit of unknown outcome both may have some
+        let next = rows.get(limit).and_then(|_| rows.get(limit.checked_sub(1)?)).copied();
+        let entry = |row: &u64| match records.entry(*row) {
+            Some(entry) => Ok(entry.clone()),
+            None => rows::entry(db, *row),
+        };
+        let entries = rows.iter().take(limit).map(entry).collect::<Result<_, _>>()?;
+        Ok(HistoryPage { entries, next })
     }
 
     fn forget(&mut self, before: Timestamp, limit: usize) -> Result<usize, CommitError> {
         self.pending().map_err(CommitError::Failed)?;
-        self.fold(Fold::All)?;
+        self.fold(Fold::Whole)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let done = transact(&mut self.db, |tx| rows::forget(tx, before, limit));
         done.map_err(|error| self.known_after(error))
@@ -259,7 +264,10 @@ fn failed(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringback_core::line::LineRecord;
+    use ringback_core::call::CallType;
+    use ringback_core::id::{CallId, DeviceId, MissedId, RequestId};
+    use ringback_core::line::{Direction, HistoryRecord, LineRecord, Made, Outcome, Remembered};
+    use std::sync::Arc;
 
     #[test]
     fn a_full_file_fails_the_commit_alone_and_then_goes_on() {
@@ -295,5 +303,47 @@ mod tests {
         limit(&store, i64::from(u32::MAX - 1));
         assert!(!store.tidy(true).unwrap());
         assert_eq!(revision(&mut store), Some(2));
+    }
+    /// As after a commit of unknown outcome, with a journal of which a part is folded and history that is half indexed.
+    #[test]
+    fn what_was_in_memory_is_rebuilt_from_the_file() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let mut store = Sqlite::open(dir.path()).unwrap().folding_at(1500);
+        let users: Vec<_> = (0..10).map(|n| UserId::new(&format!("user-{n}")).unwrap()).collect();
+        let entry = |user: &UserId, n: u64| HistoryRecord {
+            user: user.clone(),
+            id: MissedId { invitation: InvitationId(n.into()), turn: 0 },
+            call_id: CallId::new("c-1").unwrap(),
+            call_type: CallType::Voice,
+            group: false,
+            direction: Direction::Outgoing,
+            with: vec![],
+            with_count: 0,
+            at: Timestamp(n),
+            ended_at: Timestamp(n),
+            outcome: Outcome::Answered,
+        };
+        let made = Remembered {
+            no: 1,
+            device: DeviceId::new("d-1").unwrap(),
+            request: RequestId::new("r-1").unwrap(),
+            made: Made::Engaged { invitation: InvitationId(1) },
+        };
+        for round in 0..20 {
+            let history = users.iter().flat_map(|user| (0..100).map(|n| entry(user, 100 * round + n))).collect();
+            let waits = users.iter().map(|user| (user.clone(), Arc::new(Remembered { no: round, ..made.clone() })));
+            store.commit(Writes { history, requests: waits.collect(), ..Writes::default() }).unwrap();
+            store.tidy(false).unwrap();
+            (store.pending, store.index) = (None, None);
+            for user in &users {
+                let all = store.history(user, None, usize::MAX).unwrap().entries;
+                assert!(all.iter().map(|entry| entry.at.0).eq((0..100 * (round + 1)).rev()), "{user}");
+                let page = store.history(user, None, 30).unwrap();
+                assert_eq!((page.entries.len(), page.next.is_some()), (30, true));
+            }
+        }
+        let counted = |what: &str| store.db.query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get(0));
+        let counted: Vec<i64> = ["history", "history_by_user", "journal"].map(|table| counted(table).unwrap()).into();
+        assert!(counted[0] >= 19_000 && counted[1] > 0 && counted[1] < counted[0] && counted[2] > 1, "{counted:?}");
     }
 }

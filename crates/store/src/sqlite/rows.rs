@@ -3,25 +3,31 @@
 use super::failed;
 use crate::format::{FORMAT, FormatError, Stored};
 use crate::pending::Pending;
-use crate::{HistoryPage, StoreError, newest_in};
+use crate::records::Records;
+use crate::{StoreError, newest_in};
 use ringback_core::call::{Call, CallRecord};
 use ringback_core::id::{InvitationId, MissedId, UserId};
 use ringback_core::limits::REQUESTS;
 use ringback_core::line::{HistoryRecord, LineRecord, MissedCall, Remembered};
 use ringback_core::time::Timestamp;
+use rusqlite::types::FromSqlError;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, Transaction, params};
 
-/// Writes everything that waits.
-pub(super) fn write(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreError> {
-    write_calls(tx, pending)?;
-    write_lines(tx, pending)?;
-    write_requests(tx, pending)?;
-    write_missed(tx, pending)?;
-    write_history(tx, pending)
+/// The name in `meta` of the first row of history that the index by user may not have.
+const UNINDEXED: &str = "history_unindexed";
+
+/// Writes what a fold takes.
+pub(super) fn write(tx: &Transaction<'_>, records: &Records) -> Result<(), StoreError> {
+    write_calls(tx, records)?;
+    write_lines(tx, records)?;
+    write_requests(tx, records)?;
+    write_missed(tx, records)?;
+    write_history(tx, records)?;
+    write_index(tx, records)
 }
 
 /// Writes calls; those that run on are mostly known, and then no index is touched.
-fn write_calls(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreError> {
+fn write_calls(tx: &Transaction<'_>, records: &Records) -> Result<(), StoreError> {
     let doing = "writing calls";
     let mut known =
         Statement::new(tx, doing, "UPDATE calls SET format = ?2, body = ?3 WHERE id = ?1 AND ended_at IS NULL")?;
@@ -31,7 +37,7 @@ fn write_calls(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreError
         "INSERT INTO calls (id, ended_at, format, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) \
          DO UPDATE SET ended_at = excluded.ended_at, format = excluded.format, body = excluded.body",
     )?;
-    for call in pending.calls().map(Call::record) {
+    for call in records.calls().map(Call::record) {
         let (id, body) = (bytes(call.id), encode(call, || format!("call {}", call.id))?);
         if call.running() && known.run(params![id, FORMAT, body])? > 0 {
             continue;
@@ -41,11 +47,11 @@ fn write_calls(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreError
     Ok(())
 }
 
-fn write_lines(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreError> {
+fn write_lines(tx: &Transaction<'_>, records: &Records) -> Result<(), StoreError> {
     let doing = "writing lines";
     let mut known = Statement::new(tx, doing, "UPDATE lines SET format = ?2, body = ?3 WHERE user = ?1")?;
     let mut new = Statement::new(tx, doing, "INSERT INTO lines (user, format, body) VALUES (?1, ?2, ?3)")?;
-    for line in pending.lines() {
+    for line in records.lines() {
         let user = &line.person.id;
         let body = encode(line, || format!("line {user}"))?;
         if known.run(params![user.as_str(), FORMAT, body])? == 0 {
@@ -56,24 +62,24 @@ fn write_lines(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreError
 }
 
 /// Writes requests, each over the one that is 32 older.
-fn write_requests(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreError> {
+fn write_requests(tx: &Transaction<'_>, records: &Records) -> Result<(), StoreError> {
     let sql = "INSERT OR REPLACE INTO requests (user, slot, format, body) VALUES (?1, ?2, ?3, ?4)";
     let mut write = Statement::new(tx, "writing requests", sql)?;
-    for (user, made) in pending.all_requests() {
+    for (user, made) in records.all_requests() {
         let body = encode(made, || format!("request of {user}"))?;
         write.run(params![user.as_str(), (made.no % REQUESTS).cast_signed(), FORMAT, body])?;
     }
     Ok(())
 }
 
-fn write_missed(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreError> {
+fn write_missed(tx: &Transaction<'_>, records: &Records) -> Result<(), StoreError> {
     let doing = "writing missed calls";
     let sql = "INSERT INTO missed (user, invitation, turn, format, body) VALUES (?1, ?2, ?3, ?4, ?5) \
                ON CONFLICT DO UPDATE SET format = excluded.format, body = excluded.body";
     let mut write = Statement::new(tx, doing, sql)?;
     let sql = "DELETE FROM missed WHERE user = ?1 AND invitation = ?2 AND turn = ?3";
     let mut delete = Statement::new(tx, doing, sql)?;
-    for (user, MissedId { invitation, turn }, call) in pending.all_missed() {
+    for (user, MissedId { invitation, turn }, call) in records.all_missed() {
         if let Some(call) = call {
             let body = encode(call, || format!("missed call of {user}"))?;
             write.run(params![user.as_str(), bytes(invitation), turn, FORMAT, body])?;
@@ -84,15 +90,57 @@ fn write_missed(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreErro
     Ok(())
 }
 
-fn write_history(tx: &Transaction<'_>, pending: &Pending) -> Result<(), StoreError> {
-    let sql = "INSERT INTO history (user, invitation, turn, ended_at, format, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+/// Writes lines of history as the rows they were given, which may have been written before.
+fn write_history(tx: &Transaction<'_>, records: &Records) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO history (row, user, invitation, turn, ended_at, format, body) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let mut write = Statement::new(tx, "writing history", sql)?;
-    for entry in pending.history() {
+    for (row, entry) in records.history() {
         let HistoryRecord { user, id: MissedId { invitation, turn }, ended_at, .. } = entry;
         let body = encode(entry, || format!("history of {user}"))?;
-        write.run(params![user.as_str(), bytes(*invitation), turn, moment(*ended_at), FORMAT, body])?;
+        let (row, ended_at) = (row.cast_signed(), moment(*ended_at));
+        write.run(params![row, user.as_str(), bytes(*invitation), turn, ended_at, FORMAT, body])?;
     }
     Ok(())
+}
+
+/// Writes the index of history by user, as far as it is to follow; it may have some of it already.
+fn write_index(tx: &Transaction<'_>, records: &Records) -> Result<(), StoreError> {
+    let sql = "INSERT OR IGNORE INTO history_by_user (user, row) VALUES (?1, ?2)";
+    let mut write = Statement::new(tx, "writing the index of history", sql)?;
+    for (user, row) in records.unindexed() {
+        write.run(params![user.as_str(), row.cast_signed()])?;
+    }
+    Ok(())
+}
+
+/// Notes the first row of history that the index by user may not have.
+pub(super) fn note(tx: &Transaction<'_>, first: Option<u64>) -> Result<(), StoreError> {
+    let run = || match first {
+        Some(first) => tx
+            .prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?
+            .execute(params![UNINDEXED, first.to_string()]),
+        None => tx.prepare_cached("DELETE FROM meta WHERE name = ?1")?.execute([UNINDEXED]),
+    };
+    run().map_err(failed("noting how far history is indexed")).map(|_| ())
+}
+
+/// Reads how far history goes, and the rows that its index by user may not have.
+pub(super) fn behind(db: &Connection) -> Result<Pending, StoreError> {
+    let run = || -> rusqlite::Result<Pending> {
+        let last = db.query_row("SELECT coalesce(max(row), 0) FROM history", [], |row| row.get::<_, i64>(0))?;
+        let sql = "SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?1";
+        let noted = db.query_row(sql, [UNINDEXED], |row| row.get::<_, i64>(0)).optional()?;
+        let mut rows = db.prepare_cached("SELECT user, row FROM history WHERE row >= ?1 ORDER BY row")?;
+        let rows = rows.query_map([noted.unwrap_or(i64::MAX)], |row| {
+            let user: String = row.get("user")?;
+            let user = UserId::new(&user).map_err(FromSqlError::other)?;
+            Ok((user, row.get::<_, i64>("row")?.cast_unsigned()))
+        })?;
+        let unindexed = rows.collect::<Result<_, _>>()?;
+        Ok(Pending::behind(last.cast_unsigned(), noted.map(i64::cast_unsigned), unindexed))
+    };
+    run().map_err(failed("reading how far history is indexed"))
 }
 
 /// Reads a call.
@@ -158,26 +206,24 @@ pub(super) fn newest(db: &Connection) -> Result<Timestamp, StoreError> {
     Ok(newest.max(Timestamp(last.map_or(0, i64::cast_unsigned))))
 }
 
-/// Reads a page of a user's history.
-pub(super) fn history(
-    db: &Connection,
-    user: &UserId,
-    before: Option<u64>,
-    limit: usize,
-) -> Result<HistoryPage, StoreError> {
-    let sql = "SELECT row, format, body FROM history WHERE user = ?1 AND row < ?2 ORDER BY row DESC LIMIT ?3";
-    let before = i64::try_from(before.unwrap_or(u64::MAX)).unwrap_or(i64::MAX);
-    let more = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let mut rows: Vec<(u64, HistoryRecord)> = Vec::new();
-    each(db, "reading history", sql, params![user.as_str(), before, more], |row, value| {
-        let number = row.get::<_, i64>("row").map_err(failed("reading a row's number"))?.cast_unsigned();
-        rows.push((number, decode(&value, || format!("history {number} of {user}"))?));
-        Ok(())
-    })?;
-    let whole = rows.len() <= limit;
-    rows.truncate(limit);
-    let next = rows.last().map(|(row, _)| *row).filter(|_| !whole);
-    Ok(HistoryPage { entries: rows.into_iter().map(|(_, entry)| entry).collect(), next })
+/// Reads the numbers of a user's rows of history that the index has: at most `limit` before a row, the newest first.
+pub(super) fn indexed(db: &Connection, user: &UserId, before: i64, limit: usize) -> Result<Vec<u64>, StoreError> {
+    let run = || -> rusqlite::Result<Vec<u64>> {
+        let sql = "SELECT row FROM history_by_user WHERE user = ?1 AND row < ?2 ORDER BY row DESC LIMIT ?3";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = db.prepare_cached(sql)?;
+        let rows = rows.query_map(params![user.as_str(), before, limit], |row| row.get::<_, i64>("row"))?;
+        rows.map(|row| row.map(i64::cast_unsigned)).collect()
+    };
+    run().map_err(failed("reading the index of history"))
+}
+
+/// Reads a row of history.
+pub(super) fn entry(db: &Connection, row: u64) -> Result<HistoryRecord, StoreError> {
+    let doing = "reading history";
+    let value = one(db, doing, "SELECT format, body FROM history WHERE row = ?1", [row.cast_signed()])?;
+    let value = value.ok_or_else(|| failed(doing)(rusqlite::Error::QueryReturnedNoRows))?;
+    decode(&value, || format!("history {row}"))
 }
 
 /// Deletes the oldest rows. A call's id holds the moment it was sent, so ended calls need no index by age: the oldest
@@ -189,11 +235,14 @@ pub(super) fn forget(tx: &Transaction<'_>, before: Timestamp, limit: i64) -> Res
                  WHERE id < ?1 AND ended_at < ?2 ORDER BY id LIMIT ?3)";
     let missed = "DELETE FROM missed WHERE (user, invitation, turn) IN (SELECT user, invitation, turn \
                   FROM (SELECT * FROM history ORDER BY row LIMIT ?2) WHERE ended_at < ?1)";
+    let index = "DELETE FROM history_by_user WHERE (user, row) IN (SELECT user, row \
+                 FROM (SELECT * FROM history ORDER BY row LIMIT ?2) WHERE ended_at < ?1)";
     let history = "DELETE FROM history WHERE row IN (SELECT row \
                    FROM (SELECT * FROM history ORDER BY row LIMIT ?2) WHERE ended_at < ?1)";
     let run = || -> rusqlite::Result<usize> {
         let mut gone = tx.prepare_cached(calls)?.execute(params![sent_before, before, limit])?;
         tx.prepare_cached(missed)?.execute(params![before, limit])?;
+        tx.prepare_cached(index)?.execute(params![before, limit])?;
         gone += tx.prepare_cached(history)?.execute(params![before, limit])?;
         Ok(gone)
     };

@@ -1,7 +1,7 @@
 -- The tables, version 1. A change takes the next version and a step from this one (G12).
 
--- One row a commit, until it is folded into the tables below: at most about a second, or, on a busy server, some
--- thousand records. Ringback's own form; a server that stops leaves it empty.
+-- One row a commit, until it and all before it are folded into the tables below: at most about a second, or, on a busy
+-- server, some dozen megabytes. Ringback's own form; a server that stops leaves it empty.
 CREATE TABLE journal (
   seq    INTEGER PRIMARY KEY,
   format INTEGER NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE missed (
   PRIMARY KEY (user, invitation, turn)
 ) STRICT, WITHOUT ROWID;
 
--- Appended, a row a turn that ended; read by user, forgotten by age.
+-- Appended, a row a turn that ended; found by user, forgotten by age.
 CREATE TABLE history (
   row        INTEGER PRIMARY KEY,
   user       TEXT    NOT NULL,
@@ -53,9 +53,17 @@ CREATE TABLE history (
   format     INTEGER NOT NULL,
   body       TEXT    NOT NULL
 ) STRICT;
-CREATE INDEX history_user ON history (user);
 
--- What there is to know of the whole; `written_by` is the newest version of Ringback that opened it.
+-- History by user. It follows behind, so that few of its pages are written at a time: `history_unindexed` in `meta` is
+-- the first row of history that it may not have. A server that stops leaves it complete.
+CREATE TABLE history_by_user (
+  user TEXT    NOT NULL,
+  row  INTEGER NOT NULL,
+  PRIMARY KEY (user, row)
+) STRICT, WITHOUT ROWID;
+
+-- What there is to know of the whole; `written_by` is the newest version of Ringback that opened it,
+-- `history_unindexed` is there while rows of history aren't in their index.
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL

@@ -2,7 +2,7 @@
 
 use crate::conformance::{Backend, conformance, odd_user};
 use crate::killed::{batch, last_whole};
-use crate::records::{call, ended, id, kept, line, missed, request, user};
+use crate::records::{call, id, kept, line, missed, request, user};
 use ringback_core::line::LineRecord;
 use ringback_core::step::{Key, Writes};
 use ringback_store::{CommitError, OpenError, Sqlite, Store};
@@ -11,29 +11,29 @@ use std::error::Error;
 use std::path::Path;
 use tempfile::TempDir;
 
-struct InFile {
-    dir: TempDir,
-    store: Option<Sqlite>,
+pub(crate) struct InFile {
+    pub(crate) dir: TempDir,
+    pub(crate) store: Option<Sqlite>,
 }
 
 impl InFile {
-    fn fresh() -> Self {
+    pub(crate) fn fresh() -> Self {
         let dir = TempDir::new().unwrap();
         let store = Some(Sqlite::open(dir.path()).unwrap());
         Self { dir, store }
     }
 
     /// Somebody else's connection to the same file.
-    fn beside(&self) -> Connection {
+    pub(crate) fn beside(&self) -> Connection {
         beside(self.dir.path())
     }
 
-    fn store(&mut self) -> &mut Sqlite {
+    pub(crate) fn store(&mut self) -> &mut Sqlite {
         self.store.as_mut().unwrap()
     }
 
     /// Makes every new row of a table fail, or mends that.
-    fn break_table(&self, table: &str, broken: bool) -> bool {
+    pub(crate) fn break_table(&self, table: &str, broken: bool) -> bool {
         let sql = if broken {
             format!("CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'broken'); END")
         } else {
@@ -43,21 +43,32 @@ impl InFile {
         true
     }
 
-    fn commit(&mut self, writes: Writes) {
+    pub(crate) fn commit(&mut self, writes: Writes) {
         self.store().commit(writes).unwrap();
     }
 
+    /// From now on folds under load whenever so many records have gathered.
+    pub(crate) fn folding_at(&mut self, records: usize) {
+        let store = self.store.take().unwrap();
+        self.store = Some(store.folding_at(records));
+    }
+
     /// Brings everything into the tables, so that they can be looked at, or changed, past the store.
-    fn fold(&mut self) {
+    pub(crate) fn fold(&mut self) {
         assert!(!self.store().tidy(true).unwrap());
     }
 
-    fn count(&self, table: &str) -> i64 {
-        self.beside().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    pub(crate) fn count(&self, table: &str) -> i64 {
+        count(self.dir.path(), table)
     }
 }
 
-fn beside(dir: &Path) -> Connection {
+/// How many rows a table of a folder has, as the `sqlite3` shell would see it.
+pub(crate) fn count(dir: &Path, table: &str) -> i64 {
+    beside(dir).query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+pub(crate) fn beside(dir: &Path) -> Connection {
     Connection::open(dir.join("ringback.db")).unwrap()
 }
 
@@ -230,7 +241,7 @@ fn somebody_elses_write_lock_fails_the_commit_alone() {
 }
 
 /// What a process that died leaves: the folder as it is while the store is open, nothing folded at the end.
-fn left_behind(on: &InFile) -> TempDir {
+pub(crate) fn left_behind(on: &InFile) -> TempDir {
     let dir = TempDir::new().unwrap();
     for name in ["ringback.db", "ringback.db-wal"] {
         std::fs::copy(on.dir.path().join(name), dir.path().join(name)).unwrap();
@@ -246,9 +257,7 @@ fn what_a_dead_process_left_in_the_journal_is_in_the_tables_when_it_is_opened() 
     assert_eq!((on.count("journal"), on.count("calls")), (9, 0), "one row a commit, and nothing else yet");
     let dir = left_behind(&on);
     let mut store = Sqlite::open(dir.path()).unwrap();
-    let count = |table: &str| {
-        beside(dir.path()).query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap()
-    };
+    let count = |table: &str| count(dir.path(), table);
     assert_eq!((count("journal"), count("calls"), count("history"), count("missed")), (0, 9, 9, 5));
     assert_eq!(last_whole(&mut store), Some(8));
 }
@@ -287,51 +296,4 @@ fn a_newer_or_damaged_journal_is_refused_and_nothing_changed() {
         assert_eq!(text("SELECT value FROM meta WHERE name = 'written_by'"), "0.0.1");
         assert_eq!(text("SELECT count(*) || ' ' || (SELECT count(*) FROM calls) FROM journal"), "3 0");
     }
-}
-
-/// Under load what has gathered is folded, and a call that changed lately stays in the journal until it doesn't.
-#[test]
-fn what_gathers_is_folded_but_for_calls_that_move() {
-    let mut on = InFile::fresh();
-    let store = on.store.take().unwrap();
-    on.store = Some(store.folding_at(10));
-    on.commit(Writes { calls: vec![kept(call(100, &["alice", "bob"]))], ..Writes::default() });
-    assert!(on.store().tidy(false).unwrap());
-    assert_eq!((on.count("journal"), on.count("calls")), (1, 0), "too little has gathered");
-    let past = |n| kept(ended(call(n, &["carol", "dave"]), 1));
-    let gather = |on: &mut InFile, round: u64| {
-        on.commit(Writes { calls: (0..10).map(|n| past(200 + 10 * round + n)).collect(), ..Writes::default() });
-        assert!(on.store().tidy(false).is_ok());
-    };
-    gather(&mut on, 0);
-    assert_eq!((on.count("journal"), on.count("calls")), (1, 10), "carried over");
-    assert_eq!(on.store().load(&[Key::Call(id(100))]).unwrap().calls[0].1, Some(call(100, &["alice", "bob"])));
-    gather(&mut on, 1);
-    assert_eq!((on.count("journal"), on.count("calls")), (0, 21), "it didn't move");
-    // One that always moves is folded now and then.
-    let mut folded = 0;
-    for round in 2..12 {
-        let mut moving = call(100, &["alice", "bob"]);
-        moving.revision = round;
-        on.commit(Writes { calls: vec![kept(moving)], ..Writes::default() });
-        gather(&mut on, round);
-        folded += i64::from(on.count("journal") == 0);
-    }
-    assert_eq!(folded, 2);
-}
-
-// spec: N2
-#[test]
-fn what_nobody_tidies_is_folded_by_a_commit_or_fails_it() {
-    let mut on = InFile::fresh();
-    let store = on.store.take().unwrap();
-    on.store = Some(store.folding_at(2));
-    (0..40).for_each(|n| on.commit(batch(n)));
-    assert!(on.count("journal") < 10, "{}", on.count("journal"));
-    on.break_table("history", true);
-    let failed = (40..60).find(|n| on.store().commit(batch(*n)).is_err()).unwrap();
-    assert!(failed < 50);
-    on.break_table("history", false);
-    on.commit(batch(failed));
-    assert_eq!(last_whole(on.store()), Some(failed));
 }
