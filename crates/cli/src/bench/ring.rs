@@ -51,11 +51,6 @@ pub(super) async fn run(args: RingArgs) -> Result<()> {
     let secret = super::secret()?;
     let mut bar = Bar::new(args.rounds * 3, args.place.json);
     let mut found = Found::default();
-    // Ended with what it is kept in.
-    let mut awake = JoinSet::new();
-    if machine.cores.0 != machine.cores.1 {
-        awake.spawn(stay_awake());
-    }
     for round in 1..=args.rounds {
         server(&args, &machine, &secret, &mut found, &mut bar, round).await?;
         relay(&args, &machine, &mut found, &mut bar, round).await?;
@@ -63,14 +58,6 @@ pub(super) async fn run(args: RingArgs) -> Result<()> {
     bar.end();
     say(&args, &machine, &found);
     Ok(())
-}
-
-/// Keeps the load's core from sleeping. Who writes to a process that sleeps on another core pays for waking it; the
-/// relay keeps the load so busy that it never sleeps, and the server, whose cycles take longer, would pay each time.
-async fn stay_awake() {
-    loop {
-        tokio::task::yield_now().await;
-    }
 }
 
 /// Lets the server run as fast as it goes, then at half that rate.
