@@ -5,6 +5,8 @@ mod args;
 #[cfg(target_os = "linux")]
 mod bench;
 mod client;
+#[cfg(target_os = "linux")]
+mod files;
 mod serve;
 mod token;
 

@@ -2,9 +2,13 @@
 
 use crate::args::SettingArgs;
 use anyhow::{Context, Result, bail};
+#[cfg(target_os = "linux")]
+use ringback_server::config::Auth;
 use ringback_server::{Config, Server};
 use ringback_store::Sqlite;
 use std::io::{IsTerminal, Write};
+#[cfg(target_os = "linux")]
+use tracing::warn;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Runs the server.
@@ -41,6 +45,17 @@ fn log_level() -> Result<LevelFilter> {
 async fn serve(config: Config) -> Result<()> {
     // First of all, so that nothing which is open already is ended without a word.
     let mut signals = Signals::new()?;
+    #[cfg(target_os = "linux")]
+    if let (needed, Some(most)) = crate::files::room_for(config.max_connections as u64)?
+        // On one's own machine nobody will miss them.
+        && !matches!(config.auth, Auth::Development)
+    {
+        let connections = config.max_connections;
+        warn!(
+            "max_connections is {connections}, which takes {needed} open files, and this process may have {most}: \
+             raise the limit (ulimit -n, LimitNOFILE of a systemd unit), or take fewer connections"
+        );
+    }
     let data = config.data.clone();
     let store = Sqlite::open(&data)?;
     let mut server = Server::start(config, Box::new(store)).await?;

@@ -46,6 +46,34 @@ fn it_prints_a_link_each_and_stops_when_told() {
     terminate(child);
 }
 
+// spec: E (§10): a connection is a file, and a shell lets a process have 1,024 of them.
+#[test]
+#[cfg(target_os = "linux")]
+fn it_makes_room_for_its_connections_or_says_that_there_is_none() {
+    let start = |limit: &str, data: &Path| {
+        let run = format!("ulimit {limit} && exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\"");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &run, env!("CARGO_BIN_EXE_ringback")]).arg(data).env_remove("RINGBACK_LOG");
+        shell.envs([("RINGBACK_SECRET", "0123456789abcdef0123456789abcdef"), ("RINGBACK_MAX_CONNECTIONS", "1900")]);
+        let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        lines.find(|line| line.contains("listens on")).expect("it runs");
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let soft = files.split_whitespace().next().unwrap().to_owned();
+        let log = child.stderr.take().unwrap();
+        terminate(child);
+        (soft, std::io::read_to_string(log).unwrap())
+    };
+    let data = tempfile::tempdir().unwrap();
+    let (soft, log) = start("-S -n 256", data.path());
+    assert_eq!(soft, "2000");
+    assert!(!log.contains("open files"), "{log}");
+    let (soft, log) = start("-n 300", data.path());
+    assert_eq!(soft, "300");
+    assert!(log.contains("takes 2000 open files, and this process may have 300"), "{log}");
+}
+
 #[test]
 #[cfg(unix)]
 fn a_data_directory_in_use_is_said_with_what_to_do() {

@@ -1,15 +1,12 @@
 //! What the machine is asked: its cores, its limits, its disk, and what a process has used.
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Descriptors that a process needs besides its connections.
-const SPARE: u64 = 100;
 /// How often the disk is asked to keep a page.
 const FSYNCS: usize = 64;
 
@@ -38,18 +35,13 @@ pub(super) fn stay_on(core: usize) -> Result<()> {
 
 /// Lets this process, and those that it starts, have this many connections each.
 pub(super) fn room_for(connections: u32) -> Result<()> {
-    let needed = u64::from(connections) + SPARE;
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current.is_none_or(|current| current >= needed) {
-        return Ok(());
-    }
-    if let Some(most) = maximum.filter(|most| *most < needed) {
+    if let (needed, Some(most)) = crate::files::room_for(u64::from(connections))? {
         bail!(
             "{connections} connections need {needed} open files, and a process may have {most} here: raise the limit \
              (as root: ulimit -n {needed}) or take fewer"
         );
     }
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).context("raising the limit of open files")
+    Ok(())
 }
 
 /// A folder of a benchmark's own, removed when it is dropped.
