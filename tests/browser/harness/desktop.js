@@ -3,6 +3,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { execFile } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 
 import { Program, within } from "./program.js";
@@ -246,9 +247,26 @@ export class Screen extends Notifications {
 
   /** Clicks what dunst shows, with the left button of the mouse. */
   async click() {
-    const { stdout } = await this.xdotool("search", "--sync", "--onlyvisible", "--class", "^Dunst$");
-    const [window] = stdout.trim().split("\n").slice(-1);
+    const late = Date.now() + PATIENCE_MS;
+    let window = await this.window();
+    while (!window) {
+      if (Date.now() > late) throw new Error("dunst shows nothing");
+      await setTimeout(50);
+      window = await this.window();
+    }
     await this.xdotool("mousemove", "--sync", "--window", window, "40", "20", "click", "1");
+  }
+
+  /**
+   * The window in which dunst shows notifications, if there is one by now. A search walks all windows of the screen, and
+   * fails when any one of them, the browser's too, closes on its way: that one says nothing either.
+   */
+  async window() {
+    const found = await this.xdotool("search", "--onlyvisible", "--class", "^Dunst$").catch((error) => {
+      if (error.code === 1) return { stdout: "" };
+      throw error;
+    });
+    return found.stdout.trim().split("\n").at(-1) || undefined;
   }
 
   /** @param {string[]} args */
