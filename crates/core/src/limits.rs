@@ -13,7 +13,7 @@ pub struct Limits {
     pub title_chars: usize,
     /// Characters of a message; 1,024.
     pub message_chars: usize,
-    /// Live sessions of one user; 20. The oldest gives way.
+    /// Live sessions of one user; 20. The oldest gives way, of those that are in no call.
     pub sessions_per_user: usize,
     /// Turns pending for one user at a time; 32. Beyond it a new one is `busy` without ringing.
     pub pending_turns: usize,

@@ -145,7 +145,8 @@ impl From<Refusal> for Bye {
             _ => ByeCode::BadRequest,
         };
         let message = match refusal.field {
-            Some(field) if field != "protocol" => format!("{field} {}", refusal.message),
+            // A sentence of its own.
+            Some(field) if code != ByeCode::UpgradeRequired => format!("{field} {}", refusal.message),
             _ => refusal.message,
         };
         let lowest = (code == ByeCode::UpgradeRequired).then_some(crate::LOWEST);

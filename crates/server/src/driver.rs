@@ -305,7 +305,7 @@ impl Driver {
                 self.registry.put(to, Outgoing::Frame(ServerFrame::Signal(signal)))
             }
             Output::Replaced { session } => {
-                self.close(session, Bye::new(ByeCode::Replaced, "This device connected again."));
+                self.close(session, Bye::new(ByeCode::Replaced, "A newer connection took the place of this one."));
                 None
             }
         }

@@ -17,6 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// How long anything that a test waits for may take.
@@ -235,6 +237,19 @@ impl TestClient {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => 0,
             Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Closes the connection as a client does that means it; the code by which the server closes it too, if it does.
+    pub async fn close(mut self) -> Option<u16> {
+        let why = CloseFrame { code: CloseCode::Normal, reason: "done".into() };
+        self.send_message(Message::Close(Some(why))).await;
+        loop {
+            match timeout(PATIENCE, self.socket.next()).await.expect("an answer, or the end, in time") {
+                Some(Ok(Message::Close(answer))) => return answer.map(|answer| answer.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
         }
     }
 

@@ -51,6 +51,17 @@ async fn a_client_too_old_is_told_the_lowest_version() {
     old.send(&json!({"type":"hello","protocol":0})).await;
     let bye = old.until(|frame| frame["type"] == "bye").await;
     assert_eq!((bye["code"].as_str(), bye["lowest"].as_u64()), (Some("upgrade_required"), Some(1)));
+    let mut silent = server.socket().await;
+    silent.send(&json!({"type":"hello","token":"t"})).await;
+    let bye = silent.until(|frame| frame["type"] == "bye").await;
+    assert_eq!((bye["code"].as_str(), bye["message"].as_str()), (Some("bad_request"), Some("protocol is missing")));
+}
+
+#[tokio::test]
+async fn a_close_is_answered() {
+    let server = TestServer::start().await;
+    assert_eq!(server.device("alice", "a1").await.close().await, Some(1000));
+    assert_eq!(server.socket().await.close().await, Some(1000), "before the hello too");
 }
 
 // spec: V5, N1
@@ -112,6 +123,12 @@ async fn past_its_sessions_a_users_oldest_gives_way() {
     assert_eq!(first.bye().await, "replaced");
     second.ask(json!({"type":"missed_calls"})).await;
     third.ask(json!({"type":"missed_calls"})).await;
+    // Not the one that is in a call.
+    let sent = second.ask(json!({"type":"send","invitees":["bob"],"call_type":"voice","timeout_ms":60000})).await;
+    let mut fourth = server.device("alice", "a4").await;
+    assert_eq!(third.bye().await, "replaced");
+    second.ask(json!({"type":"leave","invitation_id":sent["invitation_id"]})).await;
+    fourth.ask(json!({"type":"missed_calls"})).await;
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub(crate) fn hello(txn: &mut Txn<'_>, hello: &Hello) -> Result<Reply, Stop> {
     txn.need(hello.holds.iter().map(|(id, _)| crate::step::Key::Call(*id)))?;
     register(txn, hello)?;
     claim(txn, by, hello.claim.as_ref())?;
-    let replaced = open(txn, by);
+    let replaced = open(txn, by)?;
     let (mut calls, mut gone) = (Vec::new(), Vec::new());
     for id in txn.standing(&by.user)? {
         let call = txn.call(id)?;
@@ -105,19 +105,21 @@ fn claim(txn: &mut Txn<'_>, by: &Actor, claim: Option<&Claim>) -> Result<(), Sto
     txn.command(id, command)
 }
 
-/// Registers the session, and says which have to give way.
-fn open(txn: &mut Txn<'_>, by: &Actor) -> Vec<SessionId> {
+/// Registers the session, and says which have to give way: not that of the device in the call.
+fn open(txn: &mut Txn<'_>, by: &Actor) -> Result<Vec<SessionId>, Stop> {
     let most = txn.cx.limits.sessions_per_user.max(1);
+    let in_call = txn.engaged(&by.user)?.map(|(_, device)| device);
     let sessions = txn.sessions_mut(&by.user);
     let mut replaced: Vec<_> = sessions.insert(by.device.clone(), by.session).into_iter().collect();
     while sessions.len() > most {
-        let oldest = sessions.iter().filter(|(d, _)| **d != by.device).min_by_key(|(_, s)| **s);
+        let spare = |device: &DeviceId| *device != by.device && in_call.as_ref() != Some(device);
+        let oldest = sessions.iter().filter(|(d, _)| spare(d)).min_by_key(|(_, s)| **s);
         match oldest.map(|(d, _)| d.clone()) {
             Some(device) => replaced.extend(sessions.remove(&device)),
             None => break,
         }
     }
-    replaced
+    Ok(replaced)
 }
 
 /// A session's connection is gone: a device in a call has its grace to come back (L9).

@@ -146,6 +146,17 @@ impl Io {
         .await
     }
 
+    /// Ends what the other side has closed: its close is answered, as RFC 6455 (5.5.1) wants it.
+    pub(crate) async fn closed(mut self) {
+        let answer = async {
+            // Nothing may come into the midst of a frame.
+            if self.leave().await.is_ok() {
+                let _ = self.ready(WebSocket::flush).await;
+            }
+        };
+        let _ = tokio::time::timeout(FAREWELL, answer).await;
+    }
+
     /// Says the last words, closes, and waits a moment for the other side to have read them.
     pub(crate) async fn close(mut self, code: ByeCode, bye: String) {
         let why = CloseFrame {

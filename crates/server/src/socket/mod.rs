@@ -50,9 +50,12 @@ pub(crate) async fn serve(mut io: Io, shared: Arc<Shared>) {
         },
         Err(over) => over,
     };
-    if let Some(bye) = over {
-        let frame = ServerFrame::Bye(bye.clone()).encode(shared.clock.now());
-        io.close(bye.code, frame).await;
+    match over {
+        Some(bye) => {
+            let frame = ServerFrame::Bye(bye.clone()).encode(shared.clock.now());
+            io.close(bye.code, frame).await;
+        }
+        None => io.closed().await,
     }
 }
 
