@@ -271,7 +271,8 @@ pub(super) fn give_way(
     device: &crate::id::DeviceId,
 ) -> Result<(), Stop> {
     if *device == by.device || txn.has_session(&by.user, device) {
-        return Err(already_in_call(id).into());
+        let message = "another device of yours is in a call; leave it there first";
+        return Err(Refusal::new(Code::AlreadyInCall, message).naming(id).into());
     }
     txn.command(id, Command::TakeOut { user: by.user.clone() })
 }
