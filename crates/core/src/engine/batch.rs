@@ -236,13 +236,17 @@ impl Batch {
     }
 }
 
-/// The view that a user is owed of a changed call: if they have or had a part that goes on, and see a difference.
+/// The view that a user is owed of a changed call: if they have or had a part that goes on, or could have one again,
+/// and see a difference.
 fn news(before: Option<&Call>, call: &Call, user: &UserId) -> Option<Box<CallView>> {
     let view = call.view(user)?;
     let own_changed = !before.is_some_and(|b| b.has_own(user, &view.own));
     let goes_on = view.own.last().is_some_and(|t| !t.state.ended());
-    // What others see of a participant says when they last changed; only where none of them did is there more to compare.
     let changed = own_changed
+        // A way back in that is closed now: nobody would tell them else.
+        || before.is_some_and(|b| b.may_join(user)) != view.can_join
+        // What others see of a participant says when they last changed; only where none of them did is there more to
+        // compare.
         || goes_on
             && (before.is_none_or(|b| call.others_changed(user, b.record().revision)) || differs(before, &view, user));
     changed.then(|| view.into())

@@ -5,7 +5,7 @@ use crate::server::*;
 use ringback_core::call::{EndReason, Leaving, MissedReason, TurnState};
 use ringback_core::line::{Direction, Made, Outcome};
 use ringback_core::refusal::Code;
-use ringback_core::step::{Ask, CancelWhom, Claim, Invitee, Reply};
+use ringback_core::step::{Actor, Ask, CancelWhom, Claim, Invitee, Reply};
 use std::time::Duration;
 
 // spec: L1: the caller is told of both
@@ -375,6 +375,29 @@ fn a_join_of_ones_own_call_returns_it() {
         let made = s.twice(&b, Ask::Join { invitation: id });
         assert_eq!(made, Reply::Made(Made::Joined { invitation: id, turn: 1 }));
         assert_eq!(s.rows.calls, rows);
+    });
+}
+
+// spec: N1, L5: who declined, missed or left a group could still join it, and is shown when that is over
+#[test]
+fn who_could_join_is_shown_when_the_call_is_over() {
+    everywhere(|s| {
+        let people = ["a", "b", "c", "d", "e"].map(|who| s.hello(who));
+        let [a, b, c, d, e] = &people;
+        let id = s.send(a, &["b", "c", "d", "e"]);
+        s.reject(b, id, false);
+        s.accept(c, id);
+        s.leave(c, id);
+        s.cancel(a, id, "d");
+        s.accept(e, id);
+        let sees = |s: &Server, who: &Actor| s.view(who, id).map(|v| (v.can_join, v.ended));
+        let could = Some((true, None));
+        assert_eq!([b, c, d].map(|who| sees(s, who)), [could, could, Some((false, None))]);
+        s.leave(e, id);
+        assert_eq!([b, c].map(|who| sees(s, who)), [could, could], "nothing else of it concerns them");
+        s.leave(a, id);
+        let over = Some((false, Some(EndReason::Left)));
+        assert_eq!([b, c, d].map(|who| sees(s, who)), [over, over, Some((false, None))]);
     });
 }
 
