@@ -232,15 +232,17 @@ fn count(txn: &mut Txn<'_>) -> Result<(), Stop> {
 
 fn history(call: &Call, p: &ParticipantRecord, turn: &TurnRecord) -> HistoryRecord {
     let r = call.record();
-    let initiator = turn.kind == TurnKind::Origin;
     let others: Vec<&ParticipantRecord> = r.participants.iter().filter(|o| o.person.id != p.person.id).collect();
-    let with: Vec<Person> = if initiator {
-        others.iter().take(LISTED).map(|o| o.person.clone()).collect()
-    } else {
-        let caller = if turn.kind == TurnKind::Joined { &call.initiator().id } else { &turn.inviter };
-        others.iter().filter(|o| o.person.id == *caller).map(|o| o.person.clone()).collect()
+    let host = call.initiator();
+    // Who called, or whose call it was; to that one, everybody.
+    let caller = match turn.kind {
+        TurnKind::Invited => Some(&turn.inviter),
+        TurnKind::Joined if host.id != p.person.id => Some(&host.id),
+        TurnKind::Origin | TurnKind::Joined => None,
     };
-    let with_count = if initiator { others.len() } else { with.len() };
+    let meant = |o: &&&ParticipantRecord| caller.is_none_or(|caller| o.person.id == *caller);
+    let with_count = others.iter().filter(meant).count();
+    let with: Vec<Person> = others.iter().filter(meant).take(LISTED).map(|o| o.person.clone()).collect();
     HistoryRecord {
         user: p.person.id.clone(),
         id: MissedId { invitation: r.id, turn: turn.no },

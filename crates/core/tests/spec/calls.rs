@@ -564,3 +564,26 @@ fn history_tells_each_turn_once() {
         assert_eq!(of("b", blocked), []);
     });
 }
+
+// spec: §3 (history): who joins their own group again was with everyone; who joins another's, with its initiator
+#[test]
+fn history_tells_with_whom_one_joined() {
+    everywhere(|s| {
+        let (a, b, c) = (s.hello("a"), s.hello("b"), s.hello("c"));
+        let id = s.send(&a, &["b", "c"]);
+        for who in [&b, &c] {
+            s.accept(who, id);
+        }
+        for who in [&a, &b] {
+            s.leave(who, id);
+            s.twice(who, Ask::Join { invitation: id });
+        }
+        s.twice(&a, Ask::End { invitation: id });
+        let joined = |who: &str| {
+            let mine = s.rows.history.iter().find(|h| h.user == user(who) && h.direction == Direction::Joined);
+            mine.map(|h| (h.with.iter().map(|p| p.id.to_string()).collect::<Vec<_>>(), h.with_count))
+        };
+        assert_eq!(joined("a"), Some((vec!["b".into(), "c".into()], 2)));
+        assert_eq!(joined("b"), Some((vec!["a".into()], 1)));
+    });
+}
