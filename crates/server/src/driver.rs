@@ -340,6 +340,9 @@ impl Driver {
             Fact::DialBackFailed { id, user, code } => {
                 info!(invitation = %id.invitation, %user, turn = id.turn, %code, "dial-back failed");
             }
+            Fact::Broken { invitation, source } => {
+                error!(%invitation, %source, "a stored call is damaged: it is passed over, and kept as it is");
+            }
         }
     }
 

@@ -80,6 +80,11 @@ impl Batch {
         self.last_try
     }
 
+    /// Has this told in the log once the batch is done.
+    pub(super) fn tell(&mut self, fact: Fact) {
+        self.facts.push(fact);
+    }
+
     pub(super) fn changed_calls(&self) -> impl Iterator<Item = (InvitationId, Option<&Call>)> {
         self.calls_before.iter().map(|(id, call)| (*id, call.as_deref()))
     }

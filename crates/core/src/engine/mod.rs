@@ -267,10 +267,19 @@ impl Engine {
         Act::Release { outputs, facts: Vec::new() }
     }
 
-    /// Takes a call in from the store, with its timer.
+    /// Takes a call in from the store, with its timer. A record that breaks the call's invariants is shown to nobody
+    /// and left as it is.
     fn admit(&mut self, id: InvitationId, record: Option<CallRecord>) {
-        // A record that breaks the call's invariants is shown to nobody and left as it is.
-        let call = record.and_then(|r| Call::from_record(r).ok());
+        let call = record.and_then(|record| match Call::from_record(record) {
+            Ok(call) => Some(call),
+            Err(source) => {
+                // At the start there is no batch; the first step there loads it again.
+                if let Some(batch) = &mut self.batch {
+                    batch.tell(Fact::Broken { invitation: id, source });
+                }
+                None
+            }
+        });
         let next = call.as_ref().and_then(|c| c.poll_timeout(&self.limits)).map(|(at, _)| at);
         self.timers.set(id, next);
         self.world.calls.insert(id, call.map(Shared::from));

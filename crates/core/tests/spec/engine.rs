@@ -4,7 +4,7 @@ use crate::people::user;
 use crate::server::*;
 use ringback_core::call::{Leaving, TurnState};
 use ringback_core::refusal::Code;
-use ringback_core::step::{Ask, Claim, Output, Step};
+use ringback_core::step::{Ask, Claim, Fact, Output, Step};
 
 // spec: K2, G13: nothing resident, the same answers
 #[test]
@@ -292,5 +292,32 @@ fn a_group_that_many_declined_ends_by_itself() {
         s.wait(61);
         assert!(!s.row(id).running());
         assert!(s.rounds <= 4, "{}", s.rounds);
+    }
+}
+
+// spec: K8, M2: a stored call that can't be is told of, shown to nobody and left as it is; the rest is served
+#[test]
+fn a_broken_call_is_passed_over_and_kept() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let (a, _b) = (s.hello("a"), s.hello("b"));
+        let whole = s.send(&a, &["b"]);
+        s.wait(60);
+        let broken = s.send(&a, &["b"]);
+        let record = s.rows.calls.get_mut(&broken).unwrap();
+        record.participants[0].turns[0].state = TurnState::Left; // and it runs on
+        let record = record.clone();
+        s.restart();
+        let told = s.facts.iter().filter(|fact| matches!(fact, Fact::Broken { .. })).collect::<Vec<_>>();
+        assert!(matches!(told[..], [Fact::Broken { invitation, .. }] if *invitation == broken), "{told:?}");
+        let (a, b) = (s.hello("a"), s.hello("b"));
+        assert!(!s.seen[&b.session].1.calls.contains_key(&broken));
+        assert_eq!(s.missed(&b)[0].id.invitation, whole);
+        let answer = s.ask(&b, Ask::Accept { invitation: broken, turn: 1 });
+        assert_eq!(answer.unwrap_err().code, Code::NotFound);
+        let next = s.send(&a, &["b"]);
+        s.accept(&b, next);
+        s.leave(&a, next);
+        assert_eq!(s.rows.calls[&broken], record);
     }
 }
