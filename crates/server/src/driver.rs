@@ -116,6 +116,8 @@ impl Driver {
             taken: 0,
         };
         driver.settle()?;
+        // What a process that died left may be there still.
+        driver.tidy(false)?;
         Ok(driver)
     }
 
