@@ -22,8 +22,6 @@ use tracing::{error, info};
 
 /// When a request that was turned away may come again.
 const RETRY: Duration = Duration::from_secs(1);
-/// By how much the driver slows down for each commit that failed in a row, up to twenty times as much.
-const BREATH: Duration = Duration::from_millis(50);
 /// How often what is past its retention is looked for.
 const SWEEP: Duration = Duration::from_secs(600);
 /// Steps handed to the engine at a time: as many as one batch may have (G2), so that what waits, waits in the inbox
@@ -76,8 +74,6 @@ pub(crate) struct Driver {
     metrics: Arc<Metrics>,
     /// Reading failed, and has not succeeded since.
     failing: bool,
-    /// Commits that failed in a row.
-    failures: u32,
     /// How many items were taken from the inbox the last time.
     taken: usize,
 }
@@ -112,7 +108,6 @@ impl Driver {
             registry,
             metrics,
             failing: false,
-            failures: 0,
             taken: 0,
         };
         driver.settle()?;
@@ -190,15 +185,11 @@ impl Driver {
         match self.store.commit(writes) {
             Ok(()) => {
                 self.failing = false;
-                self.failures = 0;
                 self.metrics.committed(began.elapsed());
                 Ok(self.engine.committed())
             }
             Err(CommitError::Failed(error) | CommitError::Unknown(error)) => {
                 self.metrics.commits_failed.add(1);
-                // On a disk that is full, say, steps that the server owes come again at once: not faster than this.
-                self.failures += 1;
-                std::thread::sleep(BREATH * self.failures.saturating_sub(1).min(20));
                 // A commit that failed says nothing yet about reading: only a load that fails after it does.
                 self.failing = false;
                 self.failed(error)

@@ -277,7 +277,7 @@ impl Engine {
     pub(super) fn advance(&mut self) -> Act {
         loop {
             let Some(batch) = self.batch.as_mut() else {
-                return Act::Idle(self.timers.next());
+                return Act::Idle(self.next());
             };
             let Some(step) = batch.waiting.pop_front() else {
                 let writes = batch.writes(&self.world);

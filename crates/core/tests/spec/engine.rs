@@ -321,3 +321,30 @@ fn a_broken_call_is_passed_over_and_kept() {
         assert_eq!(s.rows.calls[&broken], record);
     }
 }
+
+// spec: G3, L9: in an outage of the store nobody waits behind all that the server owes
+#[test]
+fn of_what_is_owed_in_an_outage_a_step_at_a_time_is_tried() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let callers: Vec<_> = (0..20).map(|n| s.hello(&format!("a{n}"))).collect();
+        let ids: Vec<_> = callers.iter().enumerate().map(|(n, a)| s.send(a, &[&format!("b{n}")])).collect();
+        s.hello("free");
+        s.trouble = vec![Trouble::Refuses; 1000];
+        s.gone(&callers[0]);
+        s.gone(&callers[1]);
+        s.wait(100);
+        let tries = |s: &Server| 1000 - s.trouble.len();
+        // All once, when it begins, then each second a call and someone's going.
+        assert!((100..260).contains(&tries(&s)), "{}", tries(&s));
+        let before = tries(&s);
+        let free = s.hello("free"); // known already: nothing has to be kept
+        assert_eq!(s.refused(&free, call(&["x"])), Code::Unavailable);
+        assert!(tries(&s) - before <= 4, "{}", tries(&s) - before);
+        s.trouble.clear();
+        s.wait(2);
+        for (n, id) in ids.iter().enumerate() {
+            assert_eq!(s.state(*id, &format!("b{n}")), TurnState::TimedOut, "{keep:?}");
+        }
+    }
+}
