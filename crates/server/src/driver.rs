@@ -38,6 +38,9 @@ const SWEPT: usize = 500;
 /// How soon what commits put off is done if nothing else is to do: an operator who looks into the tables sees what
 /// happened, and a server that dies has little to do when it starts again.
 const TIDY: Duration = Duration::from_secs(1);
+/// How often the log tells at most that the store failed: on a full disk each request that writes makes it fail. The
+/// metrics count them all.
+const TOLD_AGAIN: Duration = Duration::from_secs(1);
 /// When a store that couldn't tidy tries again.
 const TIDY_AGAIN: Duration = Duration::from_secs(5);
 
@@ -72,6 +75,8 @@ pub(crate) struct Driver {
     inbox: Arc<Inbox>,
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
+    /// That the store failed was just told in the log: not before this moment again.
+    quiet_until: Timestamp,
     /// Reading failed, and has not succeeded since.
     failing: bool,
     /// How many items were taken from the inbox the last time.
@@ -104,6 +109,7 @@ impl Driver {
             sweep_at,
             tidy_at: None,
             untidy_until: sweep_at,
+            quiet_until: sweep_at,
             inbox,
             registry,
             metrics,
@@ -227,9 +233,13 @@ impl Driver {
         if self.failing {
             return Err(DriverError::Lost(error));
         }
-        error!(%error, source = error.source_text(), "the store failed; the batch is decided again, step by step");
+        let now = self.clock.now();
+        if now >= self.quiet_until {
+            self.quiet_until = now + TOLD_AGAIN;
+            error!(%error, source = error.source_text(), "the store failed; the batch is decided again, step by step");
+        }
         self.failing = true;
-        Ok(self.engine.failed(self.clock.now()))
+        Ok(self.engine.failed(now))
     }
 
     fn submit(&mut self, items: Vec<Item>) -> Result<(), DriverError> {
