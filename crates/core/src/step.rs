@@ -451,6 +451,13 @@ pub enum Fact {
         /// Why.
         code: Code,
     },
+    /// A call that was loaded breaks its invariants: it is shown to nobody, and stays in the store as it is.
+    Broken {
+        /// The call.
+        invitation: InvitationId,
+        /// Which invariant.
+        source: crate::call::BrokenRecord,
+    },
 }
 
 /// A batch's rows, written in one transaction (G2, G3).

@@ -22,8 +22,6 @@ use tracing::{error, info};
 
 /// When a request that was turned away may come again.
 const RETRY: Duration = Duration::from_secs(1);
-/// By how much the driver slows down for each commit that failed in a row, up to twenty times as much.
-const BREATH: Duration = Duration::from_millis(50);
 /// How often what is past its retention is looked for.
 const SWEEP: Duration = Duration::from_secs(600);
 /// Steps handed to the engine at a time: as many as one batch may have (G2), so that what waits, waits in the inbox
@@ -40,6 +38,9 @@ const SWEPT: usize = 500;
 /// How soon what commits put off is done if nothing else is to do: an operator who looks into the tables sees what
 /// happened, and a server that dies has little to do when it starts again.
 const TIDY: Duration = Duration::from_secs(1);
+/// How often the log tells at most that the store failed: on a full disk each request that writes makes it fail. The
+/// metrics count them all.
+const TOLD_AGAIN: Duration = Duration::from_secs(1);
 /// When a store that couldn't tidy tries again.
 const TIDY_AGAIN: Duration = Duration::from_secs(5);
 
@@ -74,10 +75,10 @@ pub(crate) struct Driver {
     inbox: Arc<Inbox>,
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
+    /// That the store failed was just told in the log: not before this moment again.
+    quiet_until: Timestamp,
     /// Reading failed, and has not succeeded since.
     failing: bool,
-    /// Commits that failed in a row.
-    failures: u32,
     /// How many items were taken from the inbox the last time.
     taken: usize,
 }
@@ -108,14 +109,16 @@ impl Driver {
             sweep_at,
             tidy_at: None,
             untidy_until: sweep_at,
+            quiet_until: sweep_at,
             inbox,
             registry,
             metrics,
             failing: false,
-            failures: 0,
             taken: 0,
         };
         driver.settle()?;
+        // What a process that died left may be there still.
+        driver.tidy(false)?;
         Ok(driver)
     }
 
@@ -188,15 +191,11 @@ impl Driver {
         match self.store.commit(writes) {
             Ok(()) => {
                 self.failing = false;
-                self.failures = 0;
                 self.metrics.committed(began.elapsed());
                 Ok(self.engine.committed())
             }
             Err(CommitError::Failed(error) | CommitError::Unknown(error)) => {
                 self.metrics.commits_failed.add(1);
-                // On a disk that is full, say, steps that the server owes come again at once: not faster than this.
-                self.failures += 1;
-                std::thread::sleep(BREATH * self.failures.saturating_sub(1).min(20));
                 // A commit that failed says nothing yet about reading: only a load that fails after it does.
                 self.failing = false;
                 self.failed(error)
@@ -234,9 +233,13 @@ impl Driver {
         if self.failing {
             return Err(DriverError::Lost(error));
         }
-        error!(%error, source = error.source_text(), "the store failed; the batch is decided again, step by step");
+        let now = self.clock.now();
+        if now >= self.quiet_until {
+            self.quiet_until = now + TOLD_AGAIN;
+            error!(%error, source = error.source_text(), "the store failed; the batch is decided again, step by step");
+        }
         self.failing = true;
-        Ok(self.engine.failed(self.clock.now()))
+        Ok(self.engine.failed(now))
     }
 
     fn submit(&mut self, items: Vec<Item>) -> Result<(), DriverError> {
@@ -339,6 +342,9 @@ impl Driver {
             }
             Fact::DialBackFailed { id, user, code } => {
                 info!(invitation = %id.invitation, %user, turn = id.turn, %code, "dial-back failed");
+            }
+            Fact::Broken { invitation, source } => {
+                error!(%invitation, %source, "a stored call is damaged: it is passed over, and kept as it is");
             }
         }
     }

@@ -65,6 +65,21 @@ async fn a_store_that_cannot_be_tidied_goes_on_and_is_tidied_later() {
     gate.tidied(2).await;
 }
 
+/// What a process that died left, and the store couldn't tidy when it was opened.
+// design: G3
+#[tokio::test]
+async fn what_a_store_brings_along_untidy_is_tidied_without_anybody_asking_something() {
+    let (server, gate) = gated(config()).await;
+    gate.tidying(Way::Fails);
+    drop(server.device("alice", "a1").await);
+    server.stop().await.unwrap();
+    gate.tidying(Way::Open);
+    let times = gate.times_tidied();
+    let store = Gated::new(gate.copy(), gate.clone());
+    let _server = TestServer::with(config(), Box::new(store)).await;
+    gate.tidied(times + 1).await;
+}
+
 // design: G3
 #[tokio::test]
 async fn a_disk_that_does_not_confirm_what_is_tidied_ends_the_server() {
@@ -83,6 +98,34 @@ async fn a_disk_that_can_not_be_believed_ends_the_server_when_it_is_read_too() {
     gate.tidying(Way::Disk);
     alice.request(json!({"type":"history"})).await;
     assert!(matches!(server.failed().await, DriverError::Disk(_)));
+}
+
+/// As on a full disk: those who ask something don't wait behind all that can't be kept.
+// spec: N1, N2; design: G3
+#[tokio::test]
+async fn a_server_starts_over_a_store_that_keeps_nothing_and_serves_what_it_can() {
+    let (server, gate) = gated(config()).await;
+    for n in 0..30 {
+        let mut caller = server.device(&format!("caller-{n}"), "c1").await;
+        caller.ask(json!({"type":"send","invitees":["bob"],"call_type":"voice","timeout_ms":60_000})).await;
+    }
+    drop(server.device("carol", "c1").await);
+    let kept = gate.copy();
+    server.stop().await.unwrap();
+
+    let gate = Gate::new();
+    gate.set(Way::Fails);
+    let store = Gated::new(kept, gate.clone());
+    let server = TestServer::with(config(), Box::new(store)).await;
+    let mut carol = server.device("carol", "c1").await;
+    assert_eq!(carol.ask(json!({"type":"missed_calls"})).await["total"], 0);
+    for _ in 0..5 {
+        let reply =
+            carol.reply(json!({"type":"send","invitees":["dave"],"call_type":"voice","timeout_ms":60_000})).await;
+        assert_eq!(reply["error"]["code"], "unavailable");
+    }
+    gate.set(Way::Open);
+    carol.ask(json!({"type":"send","invitees":["dave"],"call_type":"voice","timeout_ms":60_000})).await;
 }
 
 // design: G10

@@ -54,8 +54,8 @@ pub enum OpenError {
         /// Why.
         source: StoreError,
     },
-    /// What a process that died left in the journal can't be brought into the tables now: the disk is full, say. It
-    /// stays in the journal.
+    /// What a process that died left in the journal can't be brought into the tables, since what the file holds can't
+    /// be believed: the disk confirmed no write, or SQLite found the file damaged. It stays in the journal.
     #[error("the journal in {} can't be brought into the tables", file.display())]
     Fold {
         /// The file.
@@ -109,15 +109,6 @@ pub enum StoreError {
         /// Why.
         source: FormatError,
     },
-}
-
-impl CommitError {
-    /// What went wrong, whatever became of the writes.
-    pub fn into_store(self) -> StoreError {
-        match self {
-            Self::Failed(error) | Self::Unknown(error) => error,
-        }
-    }
 }
 
 impl StoreError {

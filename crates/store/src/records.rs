@@ -1,12 +1,14 @@
 //! Records that aren't in the tables yet: the newest version of each.
 
+use crate::newest_in;
 use crate::turns::Turns;
-use ringback_core::call::Call;
+use ringback_core::call::{Call, CallRecord};
 use ringback_core::id::{InvitationId, MissedId, UserId};
 use ringback_core::limits::REQUESTS;
 use ringback_core::line::{HistoryRecord, LineRecord, Made, MissedCall, Remembered};
 use ringback_core::shared::Shared;
 use ringback_core::step::Writes;
+use ringback_core::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,11 +29,29 @@ struct Request {
     large: bool,
 }
 
+/// A call that waits.
+#[derive(Debug)]
+enum Kept {
+    /// As a commit gave it.
+    Given(Shared<Call>),
+    /// As the journal's reader found it: whether it keeps a call's invariants is for those to check who take it up.
+    Found(Box<CallRecord>),
+}
+
+impl Kept {
+    fn record(&self) -> &CallRecord {
+        match self {
+            Self::Given(call) => call.record(),
+            Self::Found(record) => record,
+        }
+    }
+}
+
 /// The records that wait to be folded into the tables, or that a fold takes.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     /// Each with the row of the journal that holds this version.
-    calls: BTreeMap<InvitationId, (Shared<Call>, u64)>,
+    calls: BTreeMap<InvitationId, (Kept, u64)>,
     lines: BTreeMap<UserId, Shared<LineRecord>>,
     requests: Turns<Request>,
     /// By whose and which; none once handled.
@@ -46,7 +66,7 @@ impl Records {
     /// Takes in what was committed as the row `seq` of the journal, its history as the rows from `row` on.
     pub(crate) fn put(&mut self, writes: Writes, seq: u64, row: u64) {
         let Writes { calls, lines, requests, missed, handled, history, outbox: _ } = writes;
-        self.calls.extend(calls.into_iter().map(|call| (call.id(), (call, seq))));
+        self.calls.extend(calls.into_iter().map(|call| (call.id(), (Kept::Given(call), seq))));
         self.lines.extend(lines.into_iter().map(|line| (line.person.id.clone(), line)));
         for (user, made) in requests {
             // It takes that one's place in the table, whichever of both is written first.
@@ -64,6 +84,11 @@ impl Records {
         }
     }
 
+    /// Takes in calls that the row `seq` of the journal was found to hold.
+    pub(crate) fn put_found(&mut self, calls: Vec<CallRecord>, seq: u64) {
+        self.calls.extend(calls.into_iter().map(|call| (call.id, (Kept::Found(call.into()), seq))));
+    }
+
     /// Takes in a row of history that is in its table, and may not be in the index.
     pub(crate) fn put_unindexed(&mut self, user: UserId, row: u64) {
         self.unindexed.put(user, row, ());
@@ -77,8 +102,8 @@ impl Records {
     /// Takes out what is worth folding under load, and all that is of the journal's row `too_old` or before. Calls that
     /// run wait on, for they will change again, and requests of users whose turn it isn't.
     pub(crate) fn settled(&mut self, too_old: u64) -> Self {
-        let settled = |call: &Call, seq| seq <= too_old || !call.record().running();
-        let calls = self.calls.extract_if(.., |_, (call, seq)| settled(call, *seq)).collect();
+        let settled = |call: &CallRecord, seq| seq <= too_old || !call.running();
+        let calls = self.calls.extract_if(.., |_, (call, seq)| settled(call.record(), *seq)).collect();
         let mut requests = self.requests.take_if(|request| request.large || request.seq <= too_old);
         requests.append(self.requests.take_part(ROUND));
         requests.append(self.requests.take_over(REQUESTS_LEFT));
@@ -133,8 +158,8 @@ impl Records {
     }
 
     /// The newest version of a call.
-    pub(crate) fn call(&self, id: InvitationId) -> Option<&Call> {
-        self.calls.get(&id).map(|(call, _)| &**call)
+    pub(crate) fn call(&self, id: InvitationId) -> Option<&CallRecord> {
+        self.calls.get(&id).map(|(call, _)| call.record())
     }
 
     /// The newest version of a line.
@@ -174,8 +199,14 @@ impl Records {
     }
 
     /// All calls, the earlier sent first.
-    pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
-        self.calls.values().map(|(call, _)| &**call)
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &CallRecord> {
+        self.calls.values().map(|(call, _)| call.record())
+    }
+
+    /// The newest moment at which a call or a line of history says that something happened.
+    pub(crate) fn newest(&self) -> Timestamp {
+        let ended = self.history.iter().map(|(_, entry)| entry.ended_at);
+        self.calls().map(newest_in).chain(ended).max().unwrap_or_default()
     }
 
     /// All lines.

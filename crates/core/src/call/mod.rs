@@ -40,7 +40,7 @@ use crate::time::Timestamp;
 pub struct Call(CallRecord);
 
 /// Says which invariant a record breaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BrokenRecord(pub &'static str);
 
 impl std::fmt::Display for BrokenRecord {

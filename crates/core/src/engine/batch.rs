@@ -80,6 +80,11 @@ impl Batch {
         self.last_try
     }
 
+    /// Has this told in the log once the batch is done.
+    pub(super) fn tell(&mut self, fact: Fact) {
+        self.facts.push(fact);
+    }
+
     pub(super) fn changed_calls(&self) -> impl Iterator<Item = (InvitationId, Option<&Call>)> {
         self.calls_before.iter().map(|(id, call)| (*id, call.as_deref()))
     }
@@ -276,7 +281,7 @@ impl Engine {
     pub(super) fn advance(&mut self) -> Act {
         loop {
             let Some(batch) = self.batch.as_mut() else {
-                return Act::Idle(self.timers.next());
+                return Act::Idle(self.next());
             };
             let Some(step) = batch.waiting.pop_front() else {
                 let writes = batch.writes(&self.world);

@@ -26,7 +26,8 @@ use std::time::Duration;
 const BATCH: usize = 512;
 /// Timers among them, at most (G7).
 const TIMERS: usize = BATCH / 2;
-/// After how long a step that the server owes is tried again when the store refused it.
+/// After how long a step that the server owes is tried again when the store refused it, and how long after one such
+/// step another is tried in an outage.
 const OWED_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the driver has to do next.
@@ -67,8 +68,13 @@ pub struct Engine {
     /// Steps of a batch that failed, to be tried once more each by itself (G3).
     again: VecDeque<Step>,
     timers: Timers,
-    /// The store fails: until it keeps something again no grace runs out (L9).
+    /// The store fails: until it keeps something again no grace runs out (L9), and of what the server owes a step at a
+    /// time is tried, by itself, so that those who ask something meanwhile don't wait behind all of it.
     outage: bool,
+    /// When one is tried next in an outage.
+    owed_at: Timestamp,
+    /// Ends of sessions that an outage kept from being decided.
+    gone: VecDeque<Step>,
     batch: Option<Batch>,
 }
 
@@ -114,6 +120,8 @@ impl Engine {
             again: VecDeque::new(),
             timers: Timers::default(),
             outage: false,
+            owed_at: Timestamp(0),
+            gone: VecDeque::new(),
             batch: None,
         }
     }
@@ -170,7 +178,7 @@ impl Engine {
 
     /// How many steps wait.
     pub fn waiting(&self) -> usize {
-        self.inbox.len() + self.again.len()
+        self.inbox.len() + self.again.len() + self.gone.len()
     }
 
     /// How many calls run and how many users are connected, for the metrics.
@@ -181,20 +189,40 @@ impl Engine {
     /// Begins a batch, if there is something to do at `now`.
     pub fn run(&mut self, now: Timestamp) -> Act {
         if self.batch.is_none() {
+            self.try_owed(now);
             let again = self.again.pop_front();
             let last_try = again.is_some();
             let steps = again.map_or_else(|| self.gather(now), |step| VecDeque::from([step]));
             if steps.is_empty() {
-                return Act::Idle(self.timers.next());
+                return Act::Idle(self.next());
             }
             self.batch = Some(Batch::new(now, random(&mut self.random), steps, last_try));
         }
         self.advance()
     }
 
+    /// In an outage, has one step of each kind that the server owes tried now and then.
+    fn try_owed(&mut self, now: Timestamp) {
+        if self.outage && self.owed_at <= now {
+            self.owed_at = now + OWED_AGAIN;
+            self.again.extend(self.gone.pop_front());
+            self.again.extend(self.timers.due(now).first().map(|id| due_step(*id, true)));
+        }
+    }
+
+    /// When there is something to do by itself.
+    fn next(&self) -> Option<Timestamp> {
+        let next = self.timers.next();
+        if self.outage {
+            let gone = self.gone.front().map(|_| self.owed_at);
+            return next.map(|at| at.max(self.owed_at)).into_iter().chain(gone).min();
+        }
+        next
+    }
+
     fn gather(&mut self, now: Timestamp) -> VecDeque<Step> {
-        let due = self.timers.due(now).into_iter();
-        let mut steps: VecDeque<Step> = due.map(|id| due_step(id, self.outage)).collect();
+        let due = if self.outage { Vec::new() } else { self.timers.due(now) };
+        let mut steps: VecDeque<Step> = due.into_iter().map(Step::Timeout).collect();
         let room = BATCH - steps.len();
         steps.extend(self.inbox.drain(..room.min(self.inbox.len())));
         steps
@@ -222,12 +250,18 @@ impl Engine {
     /// Takes that the batch is durable: what it decided may leave.
     pub fn committed(&mut self) -> Act {
         let Some(batch) = self.batch.take() else {
-            return Act::Idle(self.timers.next());
+            return Act::Idle(self.next());
         };
         if self.outage && batch.wrote() {
             // The store is back: connections are taken again, and each grace counts from now.
             self.outage = false;
-            self.inbox.extend(self.timers.by_call.keys().map(|id| Step::Restarted(*id)));
+            self.inbox.extend(self.gone.drain(..));
+            let calls: Vec<_> = self.timers.by_call.keys().copied().collect();
+            for id in calls {
+                // Nothing of it runs before its graces have begun anew.
+                self.timers.set(id, None);
+                self.inbox.push_back(Step::Restarted(id));
+            }
         }
         let (outputs, facts, idle) = batch.release(&self.world);
         self.forget_idle(idle);
@@ -238,7 +272,7 @@ impl Engine {
     /// loaded again, and its steps are tried once more, each by itself (G3).
     pub fn failed(&mut self, now: Timestamp) -> Act {
         let Some(batch) = self.batch.take() else {
-            return Act::Idle(self.timers.next());
+            return Act::Idle(self.next());
         };
         let (single, last_try) = (batch.single(), batch.last_try());
         // Decided again a little later, from what the store knows by then.
@@ -246,11 +280,16 @@ impl Engine {
         let (calls, steps) = batch.undo(&mut self.world);
         let mut outputs = Vec::new();
         for step in steps {
-            if !single || (!last_try && step.asker().is_some()) {
+            // In an outage what is owed has its own turn.
+            let owed = self.outage && step.owed();
+            if !owed && (!single || (!last_try && step.asker().is_some())) {
                 self.again.push_back(step);
                 continue;
             }
-            self.outage = true;
+            if !self.outage {
+                self.outage = true;
+                self.owed_at = now + OWED_AGAIN;
+            }
             if let Step::Timeout(id) | Step::Restarted(id) = step {
                 self.timers.set(id, Some(again_at));
             } else if let Some((by, request)) = step.asker() {
@@ -258,7 +297,7 @@ impl Engine {
                 outputs.push(Output::Reply { to, request, answer: Err(decide::unavailable()) });
             } else {
                 // The end of a session.
-                self.inbox.push_back(step);
+                self.gone.push_back(step);
             }
         }
         for id in &calls {
@@ -267,10 +306,19 @@ impl Engine {
         Act::Release { outputs, facts: Vec::new() }
     }
 
-    /// Takes a call in from the store, with its timer.
+    /// Takes a call in from the store, with its timer. A record that breaks the call's invariants is shown to nobody
+    /// and left as it is.
     fn admit(&mut self, id: InvitationId, record: Option<CallRecord>) {
-        // A record that breaks the call's invariants is shown to nobody and left as it is.
-        let call = record.and_then(|r| Call::from_record(r).ok());
+        let call = record.and_then(|record| match Call::from_record(record) {
+            Ok(call) => Some(call),
+            Err(source) => {
+                // At the start there is no batch; the first step there loads it again.
+                if let Some(batch) = &mut self.batch {
+                    batch.tell(Fact::Broken { invitation: id, source });
+                }
+                None
+            }
+        });
         let next = call.as_ref().and_then(|c| c.poll_timeout(&self.limits)).map(|(at, _)| at);
         self.timers.set(id, next);
         self.world.calls.insert(id, call.map(Shared::from));

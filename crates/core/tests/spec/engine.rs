@@ -4,7 +4,7 @@ use crate::people::user;
 use crate::server::*;
 use ringback_core::call::{Leaving, TurnState};
 use ringback_core::refusal::Code;
-use ringback_core::step::{Ask, Claim, Output, Step};
+use ringback_core::step::{Ask, Claim, Fact, Output, Step};
 
 // spec: K2, G13: nothing resident, the same answers
 #[test]
@@ -292,5 +292,59 @@ fn a_group_that_many_declined_ends_by_itself() {
         s.wait(61);
         assert!(!s.row(id).running());
         assert!(s.rounds <= 4, "{}", s.rounds);
+    }
+}
+
+// spec: K8, M2: a stored call that can't be is told of, shown to nobody and left as it is; the rest is served
+#[test]
+fn a_broken_call_is_passed_over_and_kept() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let (a, _b) = (s.hello("a"), s.hello("b"));
+        let whole = s.send(&a, &["b"]);
+        s.wait(60);
+        let broken = s.send(&a, &["b"]);
+        let record = s.rows.calls.get_mut(&broken).unwrap();
+        record.participants[0].turns[0].state = TurnState::Left; // and it runs on
+        let record = record.clone();
+        s.restart();
+        let told = s.facts.iter().filter(|fact| matches!(fact, Fact::Broken { .. })).collect::<Vec<_>>();
+        assert!(matches!(told[..], [Fact::Broken { invitation, .. }] if *invitation == broken), "{told:?}");
+        let (a, b) = (s.hello("a"), s.hello("b"));
+        assert!(!s.seen[&b.session].1.calls.contains_key(&broken));
+        assert_eq!(s.missed(&b)[0].id.invitation, whole);
+        let answer = s.ask(&b, Ask::Accept { invitation: broken, turn: 1 });
+        assert_eq!(answer.unwrap_err().code, Code::NotFound);
+        let next = s.send(&a, &["b"]);
+        s.accept(&b, next);
+        s.leave(&a, next);
+        assert_eq!(s.rows.calls[&broken], record);
+    }
+}
+
+// spec: G3, L9: in an outage of the store nobody waits behind all that the server owes
+#[test]
+fn of_what_is_owed_in_an_outage_a_step_at_a_time_is_tried() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let callers: Vec<_> = (0..20).map(|n| s.hello(&format!("a{n}"))).collect();
+        let ids: Vec<_> = callers.iter().enumerate().map(|(n, a)| s.send(a, &[&format!("b{n}")])).collect();
+        s.hello("free");
+        s.trouble = vec![Trouble::Refuses; 1000];
+        s.gone(&callers[0]);
+        s.gone(&callers[1]);
+        s.wait(100);
+        let tries = |s: &Server| 1000 - s.trouble.len();
+        // All once, when it begins, then each second a call and someone's going.
+        assert!((100..260).contains(&tries(&s)), "{}", tries(&s));
+        let before = tries(&s);
+        let free = s.hello("free"); // known already: nothing has to be kept
+        assert_eq!(s.refused(&free, call(&["x"])), Code::Unavailable);
+        assert!(tries(&s) - before <= 4, "{}", tries(&s) - before);
+        s.trouble.clear();
+        s.wait(2);
+        for (n, id) in ids.iter().enumerate() {
+            assert_eq!(s.state(*id, &format!("b{n}")), TurnState::TimedOut, "{keep:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::mirror::{Id, Mirror, Shared};
 use super::packed::{Unpacking, Unreadable, length, number};
 use super::{FormatError, v1};
-use ringback_core::call::{Call, CallRecord};
+use ringback_core::call::CallRecord;
 use ringback_core::id::UserId;
 use ringback_core::step::Writes;
 
@@ -19,6 +19,18 @@ type Missed = Vec<(Id<UserId>, v1::Missed)>;
 type Handled = Vec<(Id<UserId>, v1::MissedId)>;
 /// Lines of history as they are packed.
 type History = Vec<v1::History>;
+
+/// What a row of the journal holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpacked {
+    /// The batch's calls as they were packed, nothing checked: whoever takes one up holds it to its invariants
+    /// (`Call::from_record`), like one from the tables.
+    pub calls: Vec<CallRecord>,
+    /// The rest of the batch.
+    pub writes: Writes,
+    /// The first of its rows of history.
+    pub row: u64,
+}
 
 /// A batch in format [`JOURNAL`], its history as the rows from `row` on.
 pub fn pack(writes: &Writes, row: u64) -> Vec<u8> {
@@ -36,21 +48,17 @@ pub fn pack(writes: &Writes, row: u64) -> Vec<u8> {
     body
 }
 
-/// A batch, and the first of its rows of history, from a body of the format `format`.
-pub fn unpack(format: u32, body: &[u8]) -> Result<(Writes, u64), FormatError> {
+/// A batch from a body of the format `format`.
+pub fn unpack(format: u32, body: &[u8]) -> Result<Unpacked, FormatError> {
     if format != JOURNAL {
         return Err(FormatError::Unknown { found: format, known: JOURNAL });
     }
     whole(&mut Unpacking::new(body)).map_err(|source| FormatError::Damaged { format, source: source.into() })
 }
 
-fn whole(from: &mut Unpacking<'_>) -> Result<(Writes, u64), Unreadable> {
-    let call = |from: &mut Unpacking<'_>| {
-        let record: CallRecord = v1::Call::unpack(from)?;
-        Call::from_record(record).map(Into::into).map_err(|broken| from.wrong(broken))
-    };
+fn whole(from: &mut Unpacking<'_>) -> Result<Unpacked, Unreadable> {
+    let calls = from.list(v1::Call::unpack)?;
     let mut writes = Writes {
-        calls: from.list(call)?,
         lines: from.list(|from| v1::Line::unpack(from).map(Into::into))?,
         requests: Requests::unpack(from)?,
         missed: Missed::unpack(from)?,
@@ -60,7 +68,7 @@ fn whole(from: &mut Unpacking<'_>) -> Result<(Writes, u64), Unreadable> {
     let row = row(from)?;
     writes.history = History::unpack(from)?;
     from.end()?;
-    Ok((writes, row))
+    Ok(Unpacked { calls, writes, row })
 }
 
 /// A row's number: half of what a table can have is more than are ever written.

@@ -2,7 +2,7 @@
 
 use super::{failed, rows};
 use crate::StoreError;
-use crate::format::journal::{JOURNAL, unpack};
+use crate::format::journal::{JOURNAL, Unpacked, unpack};
 use crate::pending::{Numbers, Pending};
 use rusqlite::{Connection, Transaction, params};
 
@@ -33,8 +33,10 @@ pub(super) fn read(db: &Connection) -> Result<Pending, StoreError> {
         let values = || Ok((row.get::<_, i64>("seq")?, row.get("format")?, row.get_ref("body")?.as_blob()?));
         let (seq, format, body) = values().map_err(failed(doing))?;
         let value = |source| StoreError::Value { what: format!("row {seq} of the journal"), source };
-        let (writes, row) = unpack(format, body).map_err(value)?;
-        pending.put(writes, Numbers { seq: seq.cast_unsigned(), row }, body.len());
+        let Unpacked { calls, writes, row } = unpack(format, body).map_err(value)?;
+        let numbers = Numbers { seq: seq.cast_unsigned(), row };
+        pending.put(writes, numbers, body.len());
+        pending.records.put_found(calls, numbers.seq);
     }
     Ok(pending)
 }

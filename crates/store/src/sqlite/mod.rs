@@ -54,13 +54,15 @@ impl std::fmt::Debug for Sqlite {
 
 impl Sqlite {
     /// Opens the data directory `dir`, making it (for this system user alone) and its database if they aren't there,
-    /// and folds what a process that died left in the journal. Fails if another process has it open, or a newer version
-    /// of Ringback wrote it.
+    /// and folds what a process that died left in the journal; if that can't be now, on a full disk, say, it waits like
+    /// what was just committed. Fails if another process has it open, or a newer version of Ringback wrote it.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let open::Opened { db, lock, file, pending } = open::open(dir)?;
         let mut store = Self { db, pending: Some(pending), index: None, gathered: GATHERED, _lock: lock };
-        store.fold(Fold::Whole).map_err(|source| OpenError::Fold { file, source })?;
-        Ok(store)
+        match store.fold(Fold::Whole) {
+            Err(error) if denies_file(&error) => Err(OpenError::Fold { file, source: error }),
+            Ok(()) | Err(_) => Ok(store),
+        }
     }
 
     /// Folds under load whenever so many records have gathered, in place of the usual number.
@@ -98,12 +100,6 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Has the tables complete, for reading them alone.
-    fn tables(&mut self) -> Result<(), StoreError> {
-        self.pending()?;
-        self.fold(Fold::All).map_err(CommitError::into_store)
-    }
-
     /// After an unknown outcome what is in memory may not be what is in the file.
     fn known_after(&mut self, error: CommitError) -> CommitError {
         if matches!(error, CommitError::Unknown(_)) {
@@ -115,17 +111,14 @@ impl Sqlite {
 
     fn index(&mut self) -> Result<&mut RunningIndex, StoreError> {
         if self.index.is_none() {
-            let mut index = RunningIndex::default();
-            rows::running(&self.db)?.iter().for_each(|call| index.put(call));
-            self.pending()?.records.calls().for_each(|call| index.put(call.record()));
-            self.index = Some(index);
+            self.running()?;
         }
         Ok(self.index.get_or_insert_default())
     }
 
     fn call(&mut self, id: InvitationId) -> Result<Option<CallRecord>, StoreError> {
         match self.pending()?.records.call(id) {
-            Some(call) => Ok(Some(call.record().clone())),
+            Some(call) => Ok(Some(call.clone())),
             None => rows::call(&self.db, id),
         }
     }
@@ -195,8 +188,12 @@ impl Store for Sqlite {
     }
 
     fn running(&mut self) -> Result<Vec<CallRecord>, StoreError> {
-        self.tables()?;
-        let calls = rows::running(&self.db)?;
+        self.pending()?;
+        let (db, records) = (&self.db, &self.pending.get_or_insert_default().records);
+        let mut calls = rows::running(db)?;
+        calls.retain(|call| records.call(call.id).is_none());
+        calls.extend(records.calls().filter(|call| call.running()).cloned());
+        calls.sort_by_key(|call| call.id);
         let mut index = RunningIndex::default();
         calls.iter().for_each(|call| index.put(call));
         self.index = Some(index);
@@ -204,8 +201,8 @@ impl Store for Sqlite {
     }
 
     fn newest(&mut self) -> Result<Timestamp, StoreError> {
-        self.tables()?;
-        rows::newest(&self.db)
+        let waiting = self.pending()?.records.newest();
+        Ok(rows::newest(&self.db)?.max(waiting))
     }
 
     fn history(&mut self, user: &UserId, before: Option<u64>, limit: usize) -> Result<HistoryPage, StoreError> {
@@ -254,6 +251,20 @@ fn transact<T>(
             Some(ErrorCode::SystemIoFailure) => CommitError::Unknown(StoreError::Disk { source: source.into() }),
             _ => CommitError::Unknown(StoreError::backend("committing", source)),
         }),
+    }
+}
+
+/// Whether it says that what the file holds can't be believed. After any other error it is as it was, and another time
+/// may do.
+fn denies_file(error: &CommitError) -> bool {
+    let (CommitError::Failed(error) | CommitError::Unknown(error)) = error;
+    match error {
+        StoreError::Disk { .. } => true,
+        StoreError::Backend { source, .. } => {
+            let code = source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+            matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        }
+        StoreError::Value { .. } => false,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::format::{FORMAT, FormatError, Stored};
 use crate::pending::Pending;
 use crate::records::Records;
 use crate::{StoreError, newest_in};
-use ringback_core::call::{Call, CallRecord};
+use ringback_core::call::CallRecord;
 use ringback_core::id::{InvitationId, MissedId, UserId};
 use ringback_core::limits::REQUESTS;
 use ringback_core::line::{HistoryRecord, LineRecord, MissedCall, Remembered};
@@ -37,7 +37,7 @@ fn write_calls(tx: &Transaction<'_>, records: &Records) -> Result<(), StoreError
         "INSERT INTO calls (id, ended_at, format, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) \
          DO UPDATE SET ended_at = excluded.ended_at, format = excluded.format, body = excluded.body",
     )?;
-    for call in records.calls().map(Call::record) {
+    for call in records.calls() {
         let (id, body) = (bytes(call.id), encode(call, || format!("call {}", call.id))?);
         if call.running() && known.run(params![id, FORMAT, body])? > 0 {
             continue;

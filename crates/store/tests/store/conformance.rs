@@ -404,6 +404,8 @@ pub(crate) fn pages_of_history_go_on_across_tidying(on: &mut dyn Backend) {
 pub(crate) fn tidying_that_fails_loses_nothing(on: &mut dyn Backend) {
     let first = call(1, &["alice", "bob"]);
     on.commit(Writes { history: vec![history("bob", 1)], ..calls([first.clone()]) });
+    on.tidy();
+    on.commit(Writes { history: vec![history("alice", 1)], ..Writes::default() });
     if !on.break_tidying(true) {
         return;
     }
@@ -411,13 +413,23 @@ pub(crate) fn tidying_that_fails_loses_nothing(on: &mut dyn Backend) {
         assert!(matches!(on.store().tidy(true), Err(CommitError::Failed(_))));
         assert_eq!(on.call(id(1)), Some(first.clone()));
         on.commit(Writes { history: vec![history("bob", n)], ..calls([call(n, &["alice", "bob"])]) });
-        assert_eq!(on.line("bob").running, (1..=n).map(id).collect::<Vec<_>>());
+        for _ in 0..2 {
+            assert_eq!(on.line("bob").running, (1..=n).map(id).collect::<Vec<_>>());
+            assert_eq!(on.store().running().unwrap(), (1..=n).map(|n| call(n, &["alice", "bob"])).collect::<Vec<_>>());
+            assert_eq!(on.store().newest().unwrap(), Timestamp(START + n + 60_000));
+            assert_eq!(on.history("bob"), (1..=n).rev().map(id).collect::<Vec<_>>());
+            on.reopen();
+        }
     }
+    on.commit(calls([ended(first, 70_000)]));
+    assert_eq!(on.store().newest().unwrap(), Timestamp(START + 1 + 70_000));
+    let left = [2, 3, 4].map(|n| call(n, &["alice", "bob"]));
+    assert_eq!(on.store().running().unwrap(), left);
     on.break_tidying(false);
     on.tidy();
     for then in THEN {
         assert_eq!(on.history("bob"), [4, 3, 2, 1].map(id));
-        assert_eq!(on.store().running().unwrap().len(), 4);
+        assert_eq!(on.store().running().unwrap(), left);
         then(on);
     }
 }

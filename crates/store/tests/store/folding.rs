@@ -2,7 +2,7 @@
 
 use crate::killed::{batch, last_whole};
 use crate::records::{call, ended, history, id, kept, missed, request, user};
-use crate::sqlite::{InFile, count, left_behind};
+use crate::sqlite::{InFile, break_table, count, left_behind};
 use ringback_core::step::{Key, Writes};
 use ringback_store::{Sqlite, Store};
 use std::collections::BTreeSet;
@@ -186,4 +186,24 @@ fn the_journal_stays_bounded_under_steady_load() {
     assert_eq!(on.store().running().unwrap().len(), 4);
     let dir = left_behind(&on);
     assert_eq!(Sqlite::open(dir.path()).unwrap().running().unwrap().len(), 4);
+}
+
+/// What a process that died left counts like what has come in since: it is bounded, whatever can't be folded.
+// spec: N2
+#[test]
+fn what_could_not_be_folded_at_the_start_fails_commits_once_it_is_too_much() {
+    let mut on = InFile::fresh();
+    (0..40).for_each(|n| on.commit(batch(n)));
+    on.break_table("history", true);
+    let dir = left_behind(&on);
+    let mut store = Sqlite::open(dir.path()).unwrap().folding_at(2);
+    for _ in 0..3 {
+        assert!(store.commit(batch(40)).is_err());
+        assert_eq!(last_whole(&mut store), Some(39));
+        assert_eq!(count(dir.path(), "journal"), 40);
+    }
+    break_table(dir.path(), "history", false);
+    store.commit(batch(40)).unwrap();
+    assert_eq!(last_whole(&mut store), Some(40));
+    assert!(count(dir.path(), "journal") < 40);
 }

@@ -2,9 +2,11 @@
 //! child that does nothing else.
 
 use crate::records::{START, call, ended, history, id, kept, line, missed, request, user};
+#[cfg(target_os = "linux")]
+use crate::sqlite::{InFile, count, left_behind};
 use ringback_core::step::{Key, Writes};
 use ringback_core::time::Timestamp;
-use ringback_store::{CommitError, Sqlite, Store, StoreError};
+use ringback_store::{CommitError, OpenError, Sqlite, Store, StoreError};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -68,7 +70,12 @@ fn writer() {
     };
     let batches = std::env::var(BATCHES).map_or(u64::MAX, |text| text.parse().unwrap());
     let folds = std::env::var_os(FOLDS).is_some();
-    let mut store = Sqlite::open(Path::new(&dir)).unwrap().folding_at(if folds { GATHERED } else { usize::MAX });
+    let store = match Sqlite::open(Path::new(&dir)) {
+        Ok(store) => store,
+        Err(OpenError::Fold { .. }) => return println!("\nnot opened: Fold"),
+        Err(error) => panic!("{error:?}"),
+    };
+    let mut store = store.folding_at(if folds { GATHERED } else { usize::MAX });
     let first = last_whole(&mut store).map_or(0, |last| last + 1);
     println!("\nready");
     for n in (first..).take_while(|n| n - first < batches) {
@@ -157,7 +164,7 @@ fn on_a_bad_disk(dir: &Path, inject: &str, folds: bool) -> Vec<String> {
     let output = child.env(BATCHES, "50").output().expect("strace is installed (cargo xtask test does it)");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let told = String::from_utf8(output.stdout).unwrap();
-    let said = ["committed ", "failed ", "disk ", "fold failed ", "fold disk "];
+    let said = ["committed ", "failed ", "disk ", "fold failed ", "fold disk ", "not opened: "];
     let of_ours = |line: &&str| said.iter().any(|said| line.starts_with(said));
     told.lines().filter(of_ours).map(str::to_owned).collect()
 }
@@ -195,6 +202,36 @@ fn a_disk_that_is_full_fails_the_commit_and_keeps_the_rest() {
     assert_eq!(*last, format!("failed {n}"));
     assert!(n > 0, "{told:?}");
     assert_eq!(last_whole(&mut Sqlite::open(dir.path()).unwrap()), Some(n - 1));
+}
+
+/// Nothing can be written any more when a process that died is followed by another.
+// spec: M2, N2
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_full_disk_a_store_opens_and_is_read_and_refuses_what_is_written() {
+    let mut on = InFile::fresh();
+    (0..4).for_each(|n| on.commit(batch(n)));
+    on.fold();
+    (4..9).for_each(|n| on.commit(batch(n)));
+    let dir = left_behind(&on);
+    // The child reads all of it before it writes.
+    let told = on_a_bad_disk(dir.path(), "inject=pwrite64:error=ENOSPC:when=1+", false);
+    assert_eq!(told, ["failed 9"]);
+    assert_eq!((count(dir.path(), "journal"), count(dir.path(), "calls")), (5, 4), "as it was");
+    assert_eq!(last_whole(&mut Sqlite::open(dir.path()).unwrap()), Some(8));
+    assert_eq!((count(dir.path(), "journal"), count(dir.path(), "calls")), (0, 9));
+}
+
+// spec: N2
+#[cfg(target_os = "linux")]
+#[test]
+fn a_failed_sync_when_a_store_is_opened_stops_it() {
+    let mut on = InFile::fresh();
+    (0..9).for_each(|n| on.commit(batch(n)));
+    let dir = left_behind(&on);
+    let told = on_a_bad_disk(dir.path(), "inject=fsync,fdatasync:error=EIO:when=1+", false);
+    assert_eq!(told, ["not opened: Fold"]);
+    assert_eq!(last_whole(&mut Sqlite::open(dir.path()).unwrap()), Some(8));
 }
 
 /// Has one system call after the other fail, until one that does is a fold's; tells what was committed before.

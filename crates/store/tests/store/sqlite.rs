@@ -3,11 +3,14 @@
 use crate::conformance::{Backend, conformance, odd_user};
 use crate::killed::{batch, last_whole};
 use crate::records::{call, id, kept, line, missed, request, user};
+use ringback_core::call::{Call, CallRecord};
 use ringback_core::line::LineRecord;
 use ringback_core::step::{Key, Writes};
+use ringback_store::format::journal::{JOURNAL, unpack};
 use ringback_store::{CommitError, OpenError, Sqlite, Store};
 use rusqlite::Connection;
 use std::error::Error;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -32,14 +35,8 @@ impl InFile {
         self.store.as_mut().unwrap()
     }
 
-    /// Makes every new row of a table fail, or mends that.
     pub(crate) fn break_table(&self, table: &str, broken: bool) -> bool {
-        let sql = if broken {
-            format!("CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'broken'); END")
-        } else {
-            "DROP TRIGGER broken".to_owned()
-        };
-        self.beside().execute_batch(&sql).unwrap();
+        break_table(self.dir.path(), table, broken);
         true
     }
 
@@ -61,6 +58,16 @@ impl InFile {
     pub(crate) fn count(&self, table: &str) -> i64 {
         count(self.dir.path(), table)
     }
+}
+
+/// Makes every new row of a table fail, or mends that.
+pub(crate) fn break_table(dir: &Path, table: &str, broken: bool) {
+    let sql = if broken {
+        format!("CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT raise(ABORT, 'broken'); END")
+    } else {
+        "DROP TRIGGER broken".to_owned()
+    };
+    beside(dir).execute_batch(&sql).unwrap();
 }
 
 /// How many rows a table of a folder has, as the `sqlite3` shell would see it.
@@ -296,4 +303,66 @@ fn a_newer_or_damaged_journal_is_refused_and_nothing_changed() {
         assert_eq!(text("SELECT value FROM meta WHERE name = 'written_by'"), "0.0.1");
         assert_eq!(text("SELECT count(*) || ' ' || (SELECT count(*) FROM calls) FROM journal"), "3 0");
     }
+}
+
+/// The same body with one byte changed, so that it reads as before but for its first call, which can't be.
+fn with_a_broken_call(body: &[u8]) -> (Vec<u8>, CallRecord) {
+    let whole = unpack(JOURNAL, body).unwrap();
+    let broken = |at: usize, byte: u8| {
+        let mut body = body.to_vec();
+        body[at] = byte;
+        let mut found = unpack(JOURNAL, &body).ok()?;
+        let call = found.calls.remove(0);
+        let same = call.id == whole.calls[0].id && found.calls == whole.calls[1..] && found.writes == whole.writes;
+        (same && call.running() && Call::from_record(call.clone()).is_err()).then_some((body, call))
+    };
+    (0..body.len()).find_map(|at| (0..9).find_map(|byte| broken(at, byte))).expect("some byte breaks it")
+}
+
+/// A call that can't be is a matter of whoever takes it up, wherever it was read from: what the store has of it stays.
+// spec: M2, N2
+#[test]
+fn a_broken_call_in_the_journal_is_given_as_one_in_the_tables_and_kept() {
+    let mut on = InFile::fresh();
+    (0..3).for_each(|n| on.commit(batch(n)));
+    let dir = left_behind(&on);
+    let body: Vec<u8> =
+        beside(dir.path()).query_row("SELECT body FROM journal WHERE seq = 2", [], |row| row.get("body")).unwrap();
+    let (body, broken) = with_a_broken_call(&body);
+    beside(dir.path()).execute("UPDATE journal SET body = ?1 WHERE seq = 2", [body]).unwrap();
+    let all = [call(0, &["alice", "bob"]), broken.clone(), call(2, &["alice", "bob"])];
+    let served = |store: &mut Sqlite| {
+        assert_eq!(store.load(&[Key::Call(broken.id)]).unwrap().calls, [(broken.id, Some(broken.clone()))]);
+        assert_eq!(store.running().unwrap(), all);
+        let history = store.history(&user("bob"), None, 9).unwrap().entries;
+        assert_eq!(history.len(), 3);
+    };
+    break_table(dir.path(), "history", true);
+    let mut store = Sqlite::open(dir.path()).unwrap();
+    assert_eq!((count(dir.path(), "journal"), count(dir.path(), "calls")), (3, 0), "it can't be folded yet");
+    served(&mut store);
+    break_table(dir.path(), "history", false);
+    assert!(!store.tidy(true).unwrap());
+    assert_eq!((count(dir.path(), "journal"), count(dir.path(), "calls")), (0, 3));
+    served(&mut store);
+    store.commit(batch(3)).unwrap();
+    drop(store);
+    let mut store = Sqlite::open(dir.path()).unwrap();
+    assert_eq!(store.running().unwrap(), [&all[1..], &[call(3, &["alice", "bob"])]].concat());
+}
+
+#[test]
+fn a_journal_is_not_folded_into_a_damaged_file() {
+    let mut on = InFile::fresh();
+    (0..3).for_each(|n| on.commit(batch(n)));
+    let dir = left_behind(&on);
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'missed'";
+    let page: u32 = beside(dir.path()).query_row(sql, [], |row| row.get(0)).unwrap();
+    let mut file = std::fs::File::options().write(true).open(dir.path().join("ringback.db")).unwrap();
+    file.seek(SeekFrom::Start(u64::from(page - 1) * 8192)).unwrap();
+    file.write_all(&[0xa5; 8192]).unwrap();
+    let error = Sqlite::open(dir.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Fold { .. }));
+    assert!(told(&error).contains("writing missed calls: database disk image is malformed"), "{}", told(&error));
+    assert_eq!(count(dir.path(), "journal"), 3);
 }
