@@ -176,9 +176,9 @@ impl Engine {
         self.inbox.push_back(step);
     }
 
-    /// How many steps wait.
+    /// How many steps wait; not the ends of sessions that an outage holds up, of which each session has one.
     pub fn waiting(&self) -> usize {
-        self.inbox.len() + self.again.len() + self.gone.len()
+        self.inbox.len() + self.again.len()
     }
 
     /// How many calls run and how many users are connected, for the metrics.
