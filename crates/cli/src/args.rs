@@ -2,8 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use ringback_server::Config;
-use ringback_server::config::{ConfigError, Settings};
-use std::net::SocketAddr;
+use ringback_server::config::{ConfigError, Listen, Settings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use std::time::Duration;
     after_help = "\
 Examples:
   ringback                                   try it out: prints a link each for Alice, Bob and Carol
-  ringback serve --listen 127.0.0.1:9000     the same on another port
+  ringback serve --listen 9000               the same on another port
   ringback serve --listen 0.0.0.0:8787 --secret-file ringback.secret
                                              for an app, whose back end signs tokens with that secret
   ringback token alice --name Alice          prints a token for a user
@@ -64,9 +63,9 @@ Examples:
 /// Where things are.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SettingArgs {
-    /// Address and port to listen on [default: 127.0.0.1:8787]
+    /// Address and port to listen on, or a port of this machine alone [default: 127.0.0.1:8787]
     #[arg(long, value_name = "ADDR:PORT")]
-    listen: Option<SocketAddr>,
+    listen: Option<Listen>,
     /// Directory of everything that is kept [default: data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -137,9 +136,11 @@ mod tests {
 
     #[test]
     fn no_command_is_serve() {
-        let cli = Cli::try_parse_from(["ringback", "--listen", "127.0.0.1:9000"]).unwrap();
+        let cli = Cli::try_parse_from(["ringback", "--listen", "9000"]).unwrap();
         assert!(cli.command.is_none());
-        assert_eq!(cli.settings.listen.unwrap().port(), 9000);
+        assert_eq!(cli.settings.listen.unwrap().0.to_string(), "127.0.0.1:9000");
+        let wrong = Cli::try_parse_from(["ringback", "--listen", "bogus"]).unwrap_err().to_string();
+        assert!(wrong.contains("like 127.0.0.1:9000"), "{wrong}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod settings;
 
-pub use settings::{Secret, Settings, Urls};
+pub use settings::{Listen, Secret, Settings, Urls};
 
 use ringback_core::limits::Limits;
 use std::ffi::OsString;
@@ -161,7 +161,7 @@ impl Config {
 
     fn check(settings: Settings) -> Result<Self, ConfigError> {
         let base = Self::default();
-        let listen = settings.listen.unwrap_or(base.listen);
+        let listen = settings.listen.map_or(base.listen, |listen| listen.0);
         let auth = auth(&settings)?;
         if matches!(auth, Auth::Development) && !listen.ip().is_loopback() {
             return Err(ConfigError::NoSecret(listen));

@@ -44,7 +44,7 @@ macro_rules! settings {
 
 settings! {
     /// Address and port to listen on; `127.0.0.1:8787`. An address that others can reach needs a secret.
-    listen: SocketAddr,
+    listen: Listen,
     /// Directory of everything that is kept; `data`, in the working directory.
     data: PathBuf,
     /// The shared secret that tokens are signed with (HS256), at least 32 bytes; none. Better in a file of its own.
@@ -127,6 +127,33 @@ impl Settings {
     }
 }
 
+/// Where to listen: an address and a port, `localhost:9000`, or a port alone, which is this machine's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen(pub SocketAddr);
+
+impl FromStr for Listen {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self(address));
+        }
+        let (host, port) = text.rsplit_once(':').unwrap_or(("localhost", text));
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        match port.parse() {
+            Ok(port) if digits && host.eq_ignore_ascii_case("localhost") => {
+                Ok(Self(SocketAddr::from(([127, 0, 0, 1], port))))
+            }
+            _ => Err("must be an address and a port like 127.0.0.1:9000 or localhost:9000, or a port alone like 9000"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// A list of addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(transparent)]
@@ -171,5 +198,25 @@ impl FromStr for Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from).map(|text| Self::new(text.into_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_to_listen_is_an_address_localhost_or_a_port() {
+        let at = |text: &str| text.parse::<Listen>().map(|listen| listen.0.to_string());
+        for here in ["127.0.0.1:9000", "localhost:9000", "LOCALHOST:9000", "9000"] {
+            assert_eq!(at(here).as_deref(), Ok("127.0.0.1:9000"), "{here}");
+        }
+        assert_eq!(at("[::1]:9000").as_deref(), Ok("[::1]:9000"));
+        assert_eq!(at("0.0.0.0:0").as_deref(), Ok("0.0.0.0:0"));
+        for wrong in ["", "bogus", "localhost", "localhost:", ":9000", "calls.example:9000", "70000", "+9000", "::1"] {
+            assert!(at(wrong).is_err_and(|why| why.contains("localhost:9000")), "{wrong}");
+        }
+        let file: Settings = toml::from_str("listen = \"localhost:9000\"").unwrap();
+        assert_eq!(file.listen, Some(Listen(SocketAddr::from(([127, 0, 0, 1], 9000)))));
     }
 }
