@@ -48,7 +48,8 @@ It stops on SIGTERM and Ctrl-C and loses nothing: what rings, rings on when it i
     /// Prints a token for a user, signed with the configured secret
     #[command(after_help = "\
 Examples:
-  ringback token alice                                   for the development server on this machine
+  ringback token alice                                   for a development server that runs in this directory
+  ringback token alice --data /var/lib/ringback          for one whose data are there
   ringback token alice --name \"Alice A.\" --valid-for 7d
   ringback token bob --secret-file ringback.secret       for a server with that secret")]
     Token(TokenArgs),

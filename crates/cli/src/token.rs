@@ -15,8 +15,14 @@ pub(crate) fn run(args: TokenArgs) -> Result<()> {
             bail!("tokens are checked with a public key here: sign them where the private key is")
         }
         Auth::Development => {
-            eprintln!("signed with the development key of {}", config.data.display());
-            development_key(&config.data)?
+            let data = config.data.display();
+            // Only a server makes one: with another, it would refuse the token.
+            let key = development_key(&config.data).with_context(|| format!("the development key in {data}"))?;
+            let key = key.with_context(|| {
+                format!("no development key in {data}: give --data as the server has it, or --secret-file FILE")
+            })?;
+            eprintln!("signed with the development key of {data}");
+            key
         }
     };
     let user = UserId::new(&args.user).context("the user's id")?;

@@ -115,3 +115,18 @@ fn a_token_is_one_line() {
     assert_eq!((token.lines().count(), token.trim().split('.').count()), (1, 3));
     assert!(!said(&output).contains("0123456789abcdef"));
 }
+
+#[test]
+#[cfg(unix)]
+fn a_token_of_development_mode_is_signed_with_the_key_that_a_server_made() {
+    let data = tempfile::tempdir().unwrap();
+    let elsewhere = data.path().join("elsewhere");
+    let output = ringback(&["token", "alice"], &elsewhere).output().unwrap();
+    assert!(!output.status.success());
+    assert!(said(&output).contains("no development key in") && said(&output).contains("--data"), "{}", said(&output));
+    assert!(!elsewhere.exists(), "it makes nothing there");
+    let (child, _) = serve(data.path());
+    terminate(child);
+    let output = ringback(&["token", "alice"], data.path()).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+}

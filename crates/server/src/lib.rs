@@ -184,10 +184,10 @@ fn open_development(data: &Path) -> Result<Development, StartError> {
     open().map_err(|source| StartError::Development { data: data.to_owned(), source })
 }
 
-/// The key of development mode in a data directory, made if there is none: what `ringback token` signs with when no
+/// The key of development mode, which a server made in this data directory: what `ringback token` signs with when no
 /// secret is configured.
-pub fn development_key(data: &Path) -> Result<Secret, StartError> {
-    Ok(open_development(data)?.key().clone())
+pub fn development_key(data: &Path) -> io::Result<Option<Secret>> {
+    Development::read(data)
 }
 
 /// Runs a driver on a thread of its own; comes back once it has taken everything over.

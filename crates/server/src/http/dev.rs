@@ -38,26 +38,32 @@ impl Development {
     /// Reads the key from the data directory, or makes one there, which only its owner can read. It stays, so that
     /// open windows outlive a restart.
     pub(crate) fn open(data: &Path) -> io::Result<Self> {
+        if let Some(key) = Self::read(data)? {
+            return Ok(Self { key });
+        }
         let path = data.join(KEY_FILE);
+        let mut key = vec![0; KEY_BYTES];
+        getrandom::fill(&mut key).map_err(io::Error::other)?;
+        let _ = fs::remove_file(&path);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&path)?.write_all(&key)?;
+        Ok(Self { key: Secret::new(key) })
+    }
+
+    /// Reads the key from the data directory, if a server made a whole one there.
+    pub(crate) fn read(data: &Path) -> io::Result<Option<Secret>> {
         let mut key = Vec::with_capacity(KEY_BYTES);
-        match fs::File::open(&path) {
+        match fs::File::open(data.join(KEY_FILE)) {
             Ok(file) => {
                 file.take(KEY_BYTES as u64).read_to_end(&mut key)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        if key.len() != KEY_BYTES {
-            key = vec![0; KEY_BYTES];
-            getrandom::fill(&mut key).map_err(io::Error::other)?;
-            let _ = fs::remove_file(&path);
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.open(&path)?.write_all(&key)?;
-        }
-        Ok(Self { key: Secret::new(key) })
+        Ok((key.len() == KEY_BYTES).then(|| Secret::new(key)))
     }
 
     /// The key that tokens of this mode are signed and checked with.
