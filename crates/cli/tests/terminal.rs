@@ -392,7 +392,11 @@ fn who_one_is_can_be_a_token_and_what_is_wrong_is_said_with_what_to_do() {
         String::from_utf8(output.stderr).unwrap()
     };
     assert!(refused(&["dnd"]).contains("--as NAME"));
-    assert!(refused(&["dnd", "--as", "Bob B."]).contains("lower-case"));
+    assert!(refused(&["dnd", "--as", "Bob B."]).contains("did you mean bob-b?"));
+    assert!(refused(&["call", "Bob", "--as", "alice"]).contains("did you mean bob?"));
+    assert!(refused(&["call", "bob,carol", "--as", "alice"]).contains("separate names with spaces"));
+    assert!(refused(&["block", "x y", "--as", "alice"]).contains("did you mean x-y?"));
+    assert!(refused(&["dnd", "8h", "--let-through", "Bob", "--as", "alice"]).contains("did you mean bob?"));
     assert!(refused(&["dnd", "--as", "bob", "--server", "https://calls.example"]).contains("--token-file"));
     assert!(refused(&["dnd", "--as", "bob", "--server", "http://127.0.0.1:1"]).contains("start it with `ringback`"));
     assert!(refused(&["dnd", "--token", token.trim(), "--server", "http://127.0.0.1:1"]).contains("can't be reached"));

@@ -190,6 +190,11 @@ pub fn development_key(data: &Path) -> io::Result<Option<Secret>> {
     Development::read(data)
 }
 
+/// Whether somebody may be called this at a development server, which has no user of another name.
+pub fn is_development_name(name: &str) -> bool {
+    http::is_name(name)
+}
+
 /// Runs a driver on a thread of its own; comes back once it has taken everything over.
 async fn drive(
     make: impl FnOnce() -> Result<Driver, DriverError> + Send + 'static,

@@ -95,6 +95,7 @@ fn row(entry: &HistoryEntry) -> Vec<String> {
 
 /// `ringback block`
 pub(super) async fn block(args: BlockArgs) -> Result<()> {
+    args.who.can_be(&args.user)?;
     args.who
         .passing(async |service: CallInvitationService| {
             let Some(user) = &args.user else {
@@ -136,6 +137,7 @@ pub(super) async fn unblock(args: UnblockArgs) -> Result<()> {
 
 /// `ringback dnd`
 pub(super) async fn do_not_disturb(args: DndArgs) -> Result<()> {
+    args.who.can_be(&args.let_through)?;
     args.who
         .passing(async |service: CallInvitationService| {
             let people: Vec<&str> = args.let_through.iter().map(String::as_str).collect();

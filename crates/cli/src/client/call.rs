@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// Runs `ringback call`.
 pub(super) async fn run(args: CallArgs) -> Result<()> {
+    args.who.can_be(&args.users)?;
     let service = CallInvitationService::init(args.who.init().await?).await?;
     let mut keys = Keys::new(!args.who.json);
     let mut screen = Screen::new(args.who.json, keys.terminal());

@@ -52,6 +52,11 @@ impl WhoArgs {
         named.unwrap_or_else(|| SERVER.to_owned())
     }
 
+    /// With a name at a development server instead of a token, refuses whom nobody can be there.
+    fn can_be<'a>(&self, users: impl IntoIterator<Item = &'a String>) -> Result<()> {
+        if self.name.is_some() { users.into_iter().try_for_each(|user| token::is_name(user)) } else { Ok(()) }
+    }
+
     /// What a service of this user is begun with.
     async fn init(&self) -> Result<Init> {
         let server = self.server();

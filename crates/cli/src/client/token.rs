@@ -10,6 +10,7 @@ use hyper::header::{HOST, ORIGIN};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use ringback_client::TokenSource;
+use ringback_server::is_development_name;
 use serde_json::Value;
 use std::net::IpAddr;
 use tokio::net::TcpStream;
@@ -20,6 +21,7 @@ const ANSWER_BYTES: usize = 64 * 1024;
 /// The user, and where their tokens come from.
 pub(super) async fn source(who: &WhoArgs, server: &str) -> Result<(String, TokenSource)> {
     if let Some(name) = &who.name {
+        is_name(name)?;
         // Asked once here, so that what is wrong is said at once.
         development_token(server, name).await?;
         let (server, user) = (server.to_owned(), name.clone());
@@ -56,6 +58,30 @@ fn subject(token: &str) -> Result<String> {
     subject.context("that is no token: `ringback token NAME` makes one")
 }
 
+/// Refuses a name that nobody can have at a development server, and says which may be meant.
+pub(super) fn is_name(name: &str) -> Result<()> {
+    if is_development_name(name) {
+        return Ok(());
+    }
+    let parts: Vec<_> = name.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    if let Some(names) = parts.iter().map(|part| meant(part)).collect::<Option<Vec<_>>>().filter(|_| parts.len() > 1) {
+        bail!("{name:?} is no name: separate names with spaces, as in {}", names.join(" "));
+    }
+    match meant(name) {
+        Some(meant) => bail!("nobody can be called {name:?} at a development server; did you mean {meant}?"),
+        None => bail!("{name:?} is no name at a development server: say one like bob or dave-miller"),
+    }
+}
+
+/// The name that is likely meant by another.
+fn meant(name: &str) -> Option<String> {
+    let name = name.to_lowercase();
+    let near = name.split_whitespace().collect::<Vec<_>>().join("-");
+    let parts = name.split(|letter: char| !letter.is_alphanumeric()).filter(|part| !part.is_empty());
+    let plain = parts.collect::<Vec<_>>().join("-");
+    [near, plain].into_iter().find(|name| is_development_name(name))
+}
+
 /// Asks a development server on this machine for a token, as a page of its own does.
 async fn development_token(server: &str, user: &str) -> Result<String> {
     let uri: Uri = server.parse().with_context(|| format!("{server} is no address"))?;
@@ -82,9 +108,6 @@ async fn development_token(server: &str, user: &str) -> Result<String> {
     let status = answer.status();
     let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
     let body = body.map_err(|error| anyhow::anyhow!("the answer can't be read: {error}"))?.to_bytes();
-    if status == StatusCode::BAD_REQUEST {
-        bail!("{user:?} is no name here: a development server takes lower-case letters, digits and hyphens");
-    }
     if status != StatusCode::OK {
         let why = String::from_utf8_lossy(&body);
         bail!("{server} gives no token for {user:?}: {} Or give --token-file FILE.", why.trim());
@@ -109,6 +132,19 @@ mod tests {
         assert_eq!(subject("e30.eyJzdWIiOiJhbGljZSJ9.x").unwrap(), "alice");
         for wrong in ["", "alice", "a.b.c", "e30.e30.x"] {
             assert!(subject(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_nobody_can_have_is_refused_with_the_one_that_may_be_meant() {
+        let said = |name: &str| is_name(name).unwrap_err().to_string();
+        assert!(is_name("bob").is_ok() && is_name("user-2").is_ok());
+        assert!(said("Bob").ends_with("did you mean bob?"), "{}", said("Bob"));
+        assert!(said("Bob B.").ends_with("did you mean bob-b?"));
+        assert!(said("bob,carol").ends_with("separate names with spaces, as in bob carol"), "{}", said("bob,carol"));
+        assert!(said("Bob, carol;dave").ends_with("as in bob carol dave"));
+        for odd in ["", "!,?", "?"] {
+            assert!(said(odd).contains("is no name at"), "{odd}");
         }
     }
 

@@ -35,6 +35,11 @@ const RUNNING: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-
                        <p><a href=\"/healthz\">Health</a> · <a href=\"/metrics\">Metrics</a></p>\n</html>\n";
 const NO_DEMO: (StatusCode, &str) = (StatusCode::NOT_FOUND, "The demo is there in development mode alone.\n");
 
+/// Whether a development server lets somebody be called this.
+pub(crate) fn is_name(name: &str) -> bool {
+    dev::is_name(name)
+}
+
 /// Everything that is served.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
