@@ -389,7 +389,9 @@ fn who_one_is_can_be_a_token_and_what_is_wrong_is_said_with_what_to_do() {
     let refused = |arguments: &[&str]| {
         let output = server.ringback(arguments).stdin(Stdio::null()).output().unwrap();
         assert!(!output.status.success(), "{arguments:?}");
-        String::from_utf8(output.stderr).unwrap()
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!said.contains("bad_request"), "{said}");
+        said
     };
     assert!(refused(&["dnd"]).contains("--as NAME"));
     assert!(refused(&["dnd", "--as", "Bob B."]).contains("did you mean bob-b?"));
@@ -401,8 +403,11 @@ fn who_one_is_can_be_a_token_and_what_is_wrong_is_said_with_what_to_do() {
     assert!(refused(&["dnd", "--as", "bob", "--server", "http://127.0.0.1:1"]).contains("start it with `ringback`"));
     assert!(refused(&["dnd", "--token", token.trim(), "--server", "http://127.0.0.1:1"]).contains("can't be reached"));
     assert!(refused(&["dnd", "--token", "nonsense"]).contains("ringback token"));
-    assert!(refused(&["call", "bob", "--as", "bob"]).contains("yourself"));
+    assert!(refused(&["call", "bob", "--as", "bob"]).contains("you can't call yourself"));
+    assert!(refused(&["call", "bob", "bob", "--as", "alice"]).contains("bob is named twice"));
+    assert!(refused(&["call", "", "--token", token.trim()]).contains("a user's name must not be empty"));
+    assert!(refused(&["dnd", "9999d", "--as", "bob"]).contains("do-not-disturb can't last that long"));
     assert!(refused(&["call", "alice", "--as", "bob", "--timeout", "0"]).contains("1..=600"));
     assert!(refused(&["history", "--as", "bob", "--limit", "0"]).contains("--limit"));
-    assert!(refused(&["block", "bob", "--as", "bob"]).contains("somebody else"));
+    assert!(refused(&["block", "bob", "--as", "bob"]).contains("you can't block yourself"));
 }

@@ -2,7 +2,7 @@
 
 use super::args::{BlockArgs, DndArgs, HistoryArgs, Lasting, MissedArgs, UnblockArgs};
 use super::{json as object, say};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use ringback_client::{CallInvitationService, Direction, HistoryEntry, MissedCall, display_name};
 use serde_json::json;
 use std::time::Duration;
@@ -111,6 +111,7 @@ pub(super) async fn block(args: BlockArgs) -> Result<()> {
                 }
                 return Ok(());
             };
+            ensure!(user != service.user().as_str(), "you can't block yourself");
             service.block(user).await?;
             match args.who.json {
                 true => println!("{}", json!({ "user": user, "blocked": true })),

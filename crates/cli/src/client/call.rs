@@ -4,8 +4,8 @@ use super::args::CallArgs;
 use super::keys::{Key, Keys};
 use super::say::{self, Company, Screen};
 use super::told::Told;
-use super::{BEAT, json, reach};
-use anyhow::{Result, bail};
+use super::{BEAT, json, reach, refusal};
+use anyhow::{Result, bail, ensure};
 use ringback_client::{CallEvent, CallInvitationService, Events, InvitationId, InviteOptions, SendOptions};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -33,10 +33,14 @@ async fn call(service: &CallInvitationService, args: &CallArgs, keys: &mut Keys,
         custom_data: args.custom_data.clone(),
         call_id: args.call_id.clone(),
     };
+    for (at, user) in args.users.iter().enumerate() {
+        ensure!(user != service.user().as_str(), "you can't call yourself");
+        ensure!(!args.users[..at].contains(user), "{user} is named twice");
+    }
     let until = Instant::now() + Duration::from_secs(args.timeout.into());
     let sent = service.send(options).await?;
     for (user, code) in &sent.refused {
-        screen.line(&format!("{user} can't be called: {}", code.as_str().replace('_', " ")));
+        screen.line(&format!("{user} can't be called: {}", refusal::why(*code)));
     }
     let mut told = Told::new(sent.crossed);
     follow(service, sent.invitation, until, &mut told, (&mut events, keys, screen)).await?;

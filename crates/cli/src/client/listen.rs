@@ -4,7 +4,7 @@ use super::args::{Auto, ListenArgs};
 use super::keys::{Key, Keys};
 use super::say::{self, Company, Screen};
 use super::told::Told;
-use super::{BEAT, json as object};
+use super::{BEAT, json as object, refusal};
 use anyhow::Result;
 use ringback_client::{
     Action, CallError, CallEvent, CallInvitationService, Clicks, ConnectionState, Denied, DialedBack, Elsewhere,
@@ -151,7 +151,7 @@ impl Listener {
                 how => format!("{} on another device", say::words(how)),
             },
             CallEvent::IncomingMissedCallDialBackFailed { reason, caller, .. } => {
-                format!("can't call {} back: {}", display_name(caller), reason.as_str().replace('_', " "))
+                format!("can't call {} back: {}", display_name(caller), refusal::why(*reason))
             }
             CallEvent::ConnectionStateChanged { state } => match state {
                 ConnectionState::Connecting => return,
@@ -192,7 +192,7 @@ impl Listener {
             }
             Note::Done => {}
             Note::Refused(error) => {
-                self.screen.line(&error.message);
+                self.screen.line(&refusal::sentence(&error));
                 self.screen
                     .object(&json!({ "event": "refused", "code": error.code.as_str(), "message": error.message }));
             }

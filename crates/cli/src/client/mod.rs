@@ -6,6 +6,7 @@ mod call;
 mod json;
 mod keys;
 mod listen;
+mod refusal;
 mod say;
 mod token;
 mod told;
@@ -43,7 +44,7 @@ pub(crate) fn run(command: ClientCommand) -> Result<()> {
     });
     // A thread that waits for a key has nothing to lose.
     runtime.shutdown_background();
-    done
+    done.map_err(refusal::for_people)
 }
 
 impl WhoArgs {
