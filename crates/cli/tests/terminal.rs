@@ -222,7 +222,8 @@ fn two_terminals_ring_miss_call_back_and_answer() {
     let server = Server::start();
     let mut bob = server.terminal("listen --as bob");
     bob.shows("waiting for calls");
-    let mut alice = server.terminal("call bob --as alice --timeout 2 --video");
+    let mut alice = server.terminal("call bob --as alice --timeout 2 --video --custom-data 'lunch?'");
+    bob.shows("Alice rings, video call: \"lunch?\"");
     let ringing = bob.shows("a accept");
     assert!(
         ringing.contains("Alice rings · video call · ") && ringing.contains(" s · a accept · d decline"),

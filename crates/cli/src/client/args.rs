@@ -12,6 +12,7 @@ pub(crate) enum ClientCommand {
 Examples:
   ringback call bob --as alice                   rings Bob, against a development server on this machine
   ringback call bob carol --as alice --video     a group, by video
+  ringback call bob --as alice --custom-data 'lunch?'
   ringback call bob --token-file alice.token --server https://calls.example --timeout 30
   ringback call bob --as alice --json            one JSON object a line, for scripts
 
@@ -91,7 +92,7 @@ pub(crate) struct CallArgs {
     /// Seconds that it rings, 1 to 600
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub(crate) timeout: u32,
-    /// The app's own text
+    /// The app's own text, which the called see
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) custom_data: String,
     /// The app's name of the call

@@ -136,7 +136,7 @@ impl Listener {
     fn event(&mut self, event: &CallEvent) {
         self.screen.object(&object::event(event));
         let line = match event {
-            CallEvent::IncomingCallReceived { caller, call_type, invitation, .. } => {
+            CallEvent::IncomingCallReceived { caller, call_type, custom_data, invitation, .. } => {
                 let invitation = invitation.as_ref().map(|about| about.invitation);
                 self.answer(invitation);
                 self.screen.bell();
@@ -144,7 +144,12 @@ impl Listener {
                 // Who watches is told the keys in the last line.
                 let asks = self.auto.is_none() && !self.screen.live();
                 let keys = if asks { " · a accept · d decline" } else { "" };
-                format!("{} rings, {}{keys}", display_name(caller), say::kind(*call_type, group))
+                let about = if custom_data.trim().is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", say::quoted(custom_data))
+                };
+                format!("{} rings, {}{about}{keys}", display_name(caller), say::kind(*call_type, group))
             }
             CallEvent::IncomingCallAnsweredElsewhere { how, .. } => match how {
                 Elsewhere::DialedBack => "called back on another device".to_owned(),

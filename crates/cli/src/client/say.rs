@@ -30,7 +30,7 @@ impl Screen {
     /// Says a line to people.
     pub(super) fn line(&mut self, text: &str) {
         if !self.json {
-            self.put(text);
+            self.put(&harmless(text));
         }
     }
 
@@ -52,7 +52,7 @@ impl Screen {
     pub(super) fn standing(&mut self, text: String) {
         // A line that wraps can't be written over.
         let width = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)).saturating_sub(1);
-        let text = text.chars().take(width).collect();
+        let text = harmless(&text).chars().take(width).collect();
         if self.live && text != self.standing {
             self.standing = text;
             self.write(&format!("\r\x1b[K{}", self.standing));
@@ -81,6 +81,25 @@ impl Drop for Screen {
             self.write("\r\x1b[K");
         }
     }
+}
+
+/// A text of somebody else's, without what moves the cursor or turns the direction of what follows.
+fn harmless(text: &str) -> String {
+    let plain = |letter: char| match letter {
+        '\n' | '\r' | '\t' => ' ',
+        '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        letter if letter.is_control() => '\u{fffd}',
+        letter => letter,
+    };
+    text.chars().map(plain).collect()
+}
+
+/// The app's own text in a line, as far as it fits there.
+pub(super) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let text = text.trim();
+    let more = if text.chars().count() > LONGEST { "…" } else { "" };
+    format!("\"{}{more}\"", text.chars().take(LONGEST).collect::<String>())
 }
 
 /// A name in Rust as the wire spells it: `NoAnswer` is `no_answer`.
@@ -184,7 +203,7 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
             // Writing to a text can't fail.
             let _ = write!(line, "{cell:width$}  ");
         }
-        text.push_str(line.trim_end());
+        text.push_str(harmless(line.trim_end()).as_str());
         text.push('\n');
     }
     text
@@ -198,6 +217,16 @@ mod tests {
     fn names_are_spelled_as_on_the_wire() {
         assert_eq!(word(ringback_client::MissedReason::DoNotDisturb), "do_not_disturb");
         assert_eq!(words(ringback_client::EndReason::TimedOut), "timed out");
+    }
+
+    #[test]
+    fn what_others_write_moves_no_cursor_and_has_an_end() {
+        assert_eq!(harmless("a\n\u{1b}[2Jb\u{202e}c\u{9b}"), "a \u{fffd}[2Jb\u{fffd}c\u{fffd}");
+        assert_eq!(harmless("Zoë 日本 👋"), "Zoë 日本 👋");
+        assert_eq!(quoted(" lunch? "), "\"lunch?\"");
+        assert_eq!(quoted(&"é".repeat(61)), format!("\"{}…\"", "é".repeat(60)));
+        let rows = [vec!["a\u{7}b".to_owned()]];
+        assert_eq!(table(&rows), "a\u{fffd}b\n");
     }
 
     #[test]
