@@ -322,6 +322,24 @@ fn a_key_declines_and_another_calls_it_off() {
     bob.shows("missed: Alice Audio Call");
 }
 
+// spec: S6, L8: who takes one of two calls has told the other's caller
+#[test]
+fn who_takes_one_of_two_calls_reads_what_the_other_was_told() {
+    let server = Server::start();
+    let mut bob = server.terminal("listen --as bob");
+    bob.shows("waiting for calls");
+    let mut alice = server.terminal("call bob --as alice");
+    bob.shows("Alice rings, voice call");
+    let mut carol = server.terminal("call bob --as carol");
+    bob.shows("Carol rings, voice call");
+    bob.press("a");
+    bob.shows("Carol was told that you are in another call");
+    let told = bob.shows("in the call with Alice");
+    assert!(!told.contains("another device"), "{told}");
+    carol.shows("Bob is busy");
+    alice.shows("Bob answered");
+}
+
 fn fields(object: &Value) -> BTreeSet<String> {
     object.as_object().unwrap().keys().cloned().collect()
 }

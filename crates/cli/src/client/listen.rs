@@ -7,9 +7,10 @@ use super::told::Told;
 use super::{BEAT, json as object, refusal};
 use anyhow::Result;
 use ringback_client::{
-    Action, CallError, CallEvent, CallInvitationService, Clicks, ConnectionState, Denied, DialedBack, Elsewhere,
-    InvitationId, Notification, Notifier, display_name,
+    Action, Call, CallError, CallEvent, CallInvitationService, Clicks, ConnectionState, Denied, DialedBack, Elsewhere,
+    InvitationId, Notification, Notifier, TurnNo, display_name,
 };
+use ringback_core::call::OwnTurn;
 use serde_json::json;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -101,6 +102,18 @@ struct Listener {
     told: Told,
 }
 
+/// What a caller was told who rang while this user took another call, or said on another device that they are busy.
+fn told_busy(call: Option<&Call>, turn: Option<TurnNo>) -> String {
+    let own = call.and_then(|call| call.own.iter().find(|own| Some(own.no) == turn));
+    let caller = own.zip(call).and_then(|(own, call)| call.others.iter().find(|other| other.person.id == own.inviter));
+    let caller = caller.map_or("the caller", |other| display_name(&other.person));
+    match own {
+        // A device said so itself.
+        Some(OwnTurn { device: Some(_), .. }) => format!("{caller} was told on another device that you are busy"),
+        _ => format!("{caller} was told that you are in another call"),
+    }
+}
+
 impl Listener {
     /// How things stand, in one line.
     fn standing(&self) -> String {
@@ -151,7 +164,12 @@ impl Listener {
                 };
                 format!("{} rings, {}{about}{keys}", display_name(caller), say::kind(*call_type, group))
             }
-            CallEvent::IncomingCallAnsweredElsewhere { how, .. } => match how {
+            CallEvent::IncomingCallAnsweredElsewhere { how, invitation, .. } => match how {
+                Elsewhere::Busy => {
+                    let about = invitation.as_ref();
+                    let call = about.and_then(|about| self.service.call(about.invitation));
+                    told_busy(call.as_ref(), about.and_then(|about| about.turn))
+                }
                 Elsewhere::DialedBack => "called back on another device".to_owned(),
                 how => format!("{} on another device", say::words(how)),
             },
