@@ -269,7 +269,7 @@ fn three_terminals_ring_miss_join_late_and_part() {
     carol.shows("in the call with Alice · h hang up");
     alice.shows("Bob didn't answer");
     bob.shows("missed: Alice Group Video Call · b joins");
-    bob.shows("1 missed · b join Alice's call · q quit");
+    bob.shows("1 missed · b join Alice's call · x dismiss · q quit");
     bob.press("b");
     alice.shows("Bob is in the call");
     carol.shows("Bob is in the call");
@@ -300,6 +300,28 @@ fn a_group_that_nobody_answers_says_so_and_can_be_called_off() {
     alice.press("C-c");
     let over = alice.shows("it ended");
     assert!(over.contains("nobody answered"), "{over}");
+}
+
+// spec: M4, D5: a group that is over can't be joined, and is dismissed all the same
+#[test]
+fn a_missed_group_that_is_over_is_dismissed_by_a_key() {
+    let server = Server::start();
+    let mut bob = server.terminal("listen --as bob");
+    bob.shows("waiting for calls");
+    let mut alice = server.terminal("call bob carol --as alice");
+    bob.shows("Alice rings, group voice call");
+    alice.press("h");
+    bob.shows("1 missed · x dismiss · q quit");
+    bob.press("x");
+    bob.shows("dismissed: Alice, group voice call");
+    bob.shows("waiting for calls");
+    bob.press("x");
+    bob.shows("nothing missed");
+
+    assert!(!server.objects(&["call", "bob", "--as", "alice", "--timeout", "1"]).1);
+    let missed = server.ringback(&["missed", "--as", "bob", "--dismiss"]).output().unwrap();
+    let missed = String::from_utf8(missed.stdout).unwrap();
+    assert!(missed.starts_with("Alice  voice call") && missed.ends_with("\n1 dismissed\n"), "{missed}");
 }
 
 // spec: L4, S8

@@ -26,7 +26,7 @@ Examples:
   ringback listen --as bob --auto accept         answers by itself
   ringback listen --as bob --json                one JSON object a line, for scripts
 
-Keys: a accepts, d declines, b calls back who was missed, h hangs up, q quits. Where the input is no terminal, its \
+Keys: a accepts, d declines, b calls back who was missed, x dismisses it, h hangs up, q quits. Where the input is no terminal, its \
 letters are the keys: echo a | ringback listen --as bob. docs/command-line.md says what --json prints.")]
     Listen(ListenArgs),
     /// Lists the missed calls that nobody has handled yet

@@ -39,6 +39,9 @@ pub(super) async fn missed(args: MissedArgs) -> Result<()> {
                 for call in &calls {
                     service.dismiss_missed_call(call).await?;
                 }
+                if !args.who.json && !calls.is_empty() {
+                    println!("{} dismissed", calls.len());
+                }
             }
             Ok(())
         })

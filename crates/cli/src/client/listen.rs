@@ -25,8 +25,8 @@ const AHEAD: usize = 512;
 enum Note {
     Show(Box<Notification>),
     Withdraw(String),
-    /// A request is done, so that things stand otherwise.
-    Done,
+    /// A request is done, so that things stand otherwise; and what there is to say of it.
+    Done(Option<String>),
     /// A request was refused.
     Refused(CallError),
     /// A dial-back that the person asked for is done.
@@ -140,7 +140,7 @@ impl Listener {
                     (true, true) => format!("b join {name}'s call · "),
                     (true, false) => String::new(),
                 };
-                format!("{} missed · {back}q quit", missed.total)
+                format!("{} missed · {back}x dismiss · q quit", missed.total)
             }
             (state, _) => format!("{} · q quit", say::words(state)),
         }
@@ -213,7 +213,7 @@ impl Listener {
                 self.screen.object(&json!({ "event": "notification_withdrawn", "tag": tag }));
                 self.shown.retain(|other| other.tag != tag);
             }
-            Note::Done => {}
+            Note::Done(said) => said.iter().for_each(|said| self.screen.line(said)),
             Note::Refused(error) => {
                 self.screen.line(&refusal::sentence(&error));
                 self.screen
@@ -227,10 +227,11 @@ impl Listener {
     fn key(&mut self, key: char) {
         let service = self.service.clone();
         match key {
-            'a' => self.ask(async move { service.accept(None).await.map(drop) }),
-            'd' => self.ask(async move { service.reject(None).await }),
-            'h' => self.ask(async move { service.leave(None).await }),
+            'a' => self.ask(async move { service.accept(None).await.map(|_| None) }),
+            'd' => self.ask(async move { service.reject(None).await.map(|()| None) }),
+            'h' => self.ask(async move { service.leave(None).await.map(|()| None) }),
             'b' => self.call_back(),
+            'x' => self.dismiss(),
             _ => {}
         }
     }
@@ -253,7 +254,21 @@ impl Listener {
             if let Ok(done) = service.dial_back(&missed).await {
                 let _ = to.send(Note::DialedBack(done)).await;
             }
-            Ok(())
+            Ok(None)
+        });
+    }
+
+    /// Handles the newest missed call, which the last line names.
+    fn dismiss(&mut self) {
+        let Some(missed) = self.service.missed().calls.into_iter().next() else {
+            self.screen.line("nothing missed");
+            return;
+        };
+        let service = self.service.clone();
+        self.ask(async move {
+            service.dismiss_missed_call(&missed).await?;
+            let kind = say::kind(missed.call_type, missed.group);
+            Ok(Some(format!("dismissed: {}, {kind}", display_name(&missed.caller))))
         });
     }
 
@@ -261,15 +276,16 @@ impl Listener {
         let service = self.service.clone();
         match self.auto {
             None => {}
-            Some(Auto::Accept) => self.ask(async move { service.accept(invitation).await.map(drop) }),
-            Some(Auto::Decline) => self.ask(async move { service.reject(invitation).await }),
+            Some(Auto::Accept) => self.ask(async move { service.accept(invitation).await.map(|_| None) }),
+            Some(Auto::Decline) => self.ask(async move { service.reject(invitation).await.map(|()| None) }),
         }
     }
 
-    fn ask(&self, request: impl Future<Output = Result<(), CallError>> + Send + 'static) {
+    /// Asks for something, and says what the request has to say when it is done.
+    fn ask(&self, request: impl Future<Output = Result<Option<String>, CallError>> + Send + 'static) {
         let to = self.shows.to.clone();
         tokio::spawn(async move {
-            let note = request.await.map_or_else(Note::Refused, |()| Note::Done);
+            let note = request.await.map_or_else(Note::Refused, Note::Done);
             // Nobody may be listening any more.
             let _ = to.send(note).await;
         });
