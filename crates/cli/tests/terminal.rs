@@ -230,7 +230,7 @@ fn two_terminals_ring_miss_call_back_and_answer() {
         "{ringing}"
     );
     alice.shows("it rings at Bob's");
-    bob.shows("missed: Alice Video Call · b calls back");
+    bob.shows("missed: Alice, video call · b calls back");
     bob.shows("1 missed · b call Alice back");
     let over = alice.shows("it ended");
     assert!(over.contains("Bob didn't answer") && over.contains("nobody answered"), "{over}");
@@ -268,7 +268,7 @@ fn three_terminals_ring_miss_join_late_and_part() {
     alice.shows("Carol answered");
     carol.shows("in the call with Alice · h hang up");
     alice.shows("Bob didn't answer");
-    bob.shows("missed: Alice Group Video Call · b joins");
+    bob.shows("missed: Alice, group video call · b joins");
     bob.shows("1 missed · b join Alice's call · x dismiss · q quit");
     bob.press("b");
     alice.shows("Bob is in the call");
@@ -341,7 +341,7 @@ fn a_key_declines_and_another_calls_it_off() {
     alice.shows("ringing · ");
     alice.press("C-c");
     alice.shows("it ended");
-    bob.shows("missed: Alice Audio Call");
+    bob.shows("missed: Alice, voice call");
 }
 
 // spec: S6, L8: who takes one of two calls has told the other's caller

@@ -102,6 +102,17 @@ struct Listener {
     told: Told,
 }
 
+/// What a notification of missed calls stands for, by the terminal's words.
+fn missed(shown: &Notification) -> String {
+    match &shown.missed_call {
+        Some(call) if call.group || shown.count < 2 => {
+            format!("{}, {}", display_name(&call.caller), say::kind(call.call_type, call.group))
+        }
+        Some(call) => format!("{}, {} calls", display_name(&call.caller), shown.count),
+        None => format!("{} calls", shown.count),
+    }
+}
+
 /// What a caller was told who rang while this user took another call, or said on another device that they are busy.
 fn told_busy(call: Option<&Call>, turn: Option<TurnNo>) -> String {
     let own = call.and_then(|call| call.own.iter().find(|own| Some(own.no) == turn));
@@ -197,7 +208,7 @@ impl Listener {
                 // One that only lost its button was told already.
                 let told = |other: &Notification| other.missed_call == shown.missed_call && other.count == shown.count;
                 if !self.shown.iter().any(|other| other.tag == shown.tag && told(other)) {
-                    self.screen.line(&format!("missed: {}{keys}", shown.body));
+                    self.screen.line(&format!("missed: {}{keys}", missed(&shown)));
                 }
                 self.screen.object(&json!({
                     "event": "notification", "tag": shown.tag, "title": shown.title, "body": shown.body,
