@@ -243,7 +243,8 @@ fn two_terminals_ring_miss_call_back_and_answer() {
     bob.shows("Alice answered");
     bob.shows("in the call with Alice · h hang up");
     bob.press("h");
-    alice.shows("the call is over: left");
+    alice.shows("Bob hung up after 0:");
+    bob.shows("You hung up after 0:");
     bob.shows("waiting for calls");
     bob.press("q");
     bob.shows("it ended");
@@ -278,7 +279,8 @@ fn three_terminals_ring_miss_join_late_and_part() {
     bob.shows("in the call with Carol, Alice · h hang up");
     carol.shows("in the call with Bob, Alice · h hang up");
     alice.press("h");
-    alice.shows("it ended");
+    let over = alice.shows("it ended");
+    assert!(over.contains("You hung up after 0:"), "{over}");
     bob.shows("Alice left");
     carol.press("h");
     bob.shows("alone in the call");
@@ -334,13 +336,15 @@ fn a_key_declines_and_another_calls_it_off() {
     bob.shows("d decline");
     bob.press("d");
     alice.shows("Bob declined");
-    alice.shows("it ended");
+    let over = alice.shows("it ended");
+    assert!(!over.contains("the call is over"), "it was said already:\n{over}");
     drop(alice);
     let mut alice = server.terminal("call bob --as alice --timeout 60");
     bob.shows("d decline");
     alice.shows("ringing · ");
     alice.press("C-c");
-    alice.shows("it ended");
+    let over = alice.shows("it ended");
+    assert!(over.contains("You called it off"), "{over}");
     bob.shows("missed: Alice, voice call");
 }
 

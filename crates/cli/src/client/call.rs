@@ -3,7 +3,7 @@
 use super::args::CallArgs;
 use super::keys::{Key, Keys};
 use super::say::{self, Company, Screen};
-use super::told::Told;
+use super::told::{self, Told};
 use super::{BEAT, json, reach, refusal};
 use anyhow::{Result, bail, ensure};
 use ringback_client::{CallEvent, CallInvitationService, Events, InvitationId, InviteOptions, SendOptions};
@@ -63,19 +63,23 @@ async fn follow(
             event = events.next() => {
                 let Some(event) = event else { return Ok(()) };
                 screen.object(&json::event(&event));
-                told.lines(&event).iter().for_each(|line| screen.line(line));
+                told.lines(&event, told::of_group(service, &event)).iter().for_each(|line| screen.line(line));
                 if matches!(event, CallEvent::CallEnded { .. }) {
                     return Ok(());
                 }
             }
             key = keys.next() => {
                 if matches!(key, Key::Interrupt | Key::Letter('h' | 'q')) {
-                    return hang_up(service, invitation).await;
+                    let said = told.hung_up(invitation);
+                    hang_up(service, invitation).await?;
+                    screen.line(&said);
+                    return Ok(());
                 }
             }
             _ = beat.tick() => {}
         }
         let Some(call) = service.call(invitation).filter(|call| call.ended.is_none()) else { continue };
+        told.look(&call);
         let company = say::company(&call);
         if call.group && matches!(company, Company::Alone) && !std::mem::replace(&mut alone, true) {
             // spec: L6

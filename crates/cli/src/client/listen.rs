@@ -3,7 +3,7 @@
 use super::args::{Auto, ListenArgs};
 use super::keys::{Key, Keys};
 use super::say::{self, Company, Screen};
-use super::told::Told;
+use super::told::{self, Told};
 use super::{BEAT, json as object, refusal};
 use anyhow::Result;
 use ringback_client::{
@@ -82,12 +82,18 @@ pub(super) async fn run(args: ListenArgs) -> Result<()> {
             },
             _ = beat.tick() => {}
         }
+        if let Some(call) = listener.call() {
+            listener.told.look(&call);
+        }
         let standing = listener.standing();
         listener.screen.standing(standing);
     }
-    if listener.service.in_call().is_some() {
+    if let Some(invitation) = listener.service.in_call() {
+        let said = listener.told.hung_up(invitation);
         // It may be over by now, and then nothing is left to leave.
-        let _ = listener.service.leave(None).await;
+        if listener.service.leave(invitation).await.is_ok() {
+            listener.screen.line(&said);
+        }
     }
     Ok(())
 }
@@ -126,6 +132,11 @@ fn told_busy(call: Option<&Call>, turn: Option<TurnNo>) -> String {
 }
 
 impl Listener {
+    /// The call that this device is in.
+    fn call(&self) -> Option<Call> {
+        self.service.in_call().and_then(|invitation| self.service.call(invitation))
+    }
+
     /// How things stand, in one line.
     fn standing(&self) -> String {
         let service = &self.service;
@@ -134,7 +145,7 @@ impl Listener {
             let kind = say::kind(ring.call_type, ring.group);
             return format!("{} rings · {kind} · {left} · a accept · d decline", display_name(&ring.caller));
         }
-        if let Some(call) = service.in_call().and_then(|invitation| service.call(invitation)) {
+        if let Some(call) = self.call() {
             return match say::company(&call) {
                 Company::With(others) => format!("in the call with {others} · h hang up"),
                 Company::Rings(others) => format!("calling {others} · h hang up"),
@@ -192,7 +203,10 @@ impl Listener {
                 ConnectionState::Connected => "connected".to_owned(),
                 state => say::words(state),
             },
-            _ => return self.told.lines(event).iter().for_each(|line| self.screen.line(line)),
+            _ => {
+                let group = told::of_group(&self.service, event);
+                return self.told.lines(event, group).iter().for_each(|line| self.screen.line(line));
+            }
         };
         self.screen.line(&line);
     }
@@ -240,7 +254,13 @@ impl Listener {
         match key {
             'a' => self.ask(async move { service.accept(None).await.map(|_| None) }),
             'd' => self.ask(async move { service.reject(None).await.map(|()| None) }),
-            'h' => self.ask(async move { service.leave(None).await.map(|()| None) }),
+            'h' => match service.in_call() {
+                None => self.screen.line("you are in no call"),
+                Some(call) => {
+                    let said = self.told.hung_up(call);
+                    self.ask(async move { service.leave(call).await.map(|()| Some(said)) });
+                }
+            },
             'b' => self.call_back(),
             'x' => self.dismiss(),
             _ => {}

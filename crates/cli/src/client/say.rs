@@ -179,6 +179,15 @@ pub(super) fn about(span: Duration) -> String {
     }
 }
 
+/// How long a call lasted: `0:42`, `1:02:03`.
+pub(super) fn clock(span: Duration) -> String {
+    let (minutes, seconds) = (span.as_secs() / 60, span.as_secs() % 60);
+    match minutes / 60 {
+        0 => format!("{minutes}:{seconds:02}"),
+        hours => format!("{hours}:{:02}:{seconds:02}", minutes % 60),
+    }
+}
+
 /// How a past call came out, and why.
 pub(super) fn outcome(outcome: Outcome) -> (&'static str, Option<String>) {
     match outcome {
@@ -235,6 +244,11 @@ mod tests {
         assert_eq!(about(Duration::from_secs(600)), "10 min");
         assert_eq!(about(Duration::from_secs(8 * 3600 - 1)), "8 h");
         assert_eq!(about(Duration::from_secs(3 * 86_400)), "3 days");
+    }
+
+    #[test]
+    fn lengths_are_read_off_a_clock() {
+        assert_eq!([42, 600, 3723].map(|seconds| clock(Duration::from_secs(seconds))), ["0:42", "10:00", "1:02:03"]);
     }
 
     #[test]

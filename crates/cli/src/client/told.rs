@@ -1,8 +1,11 @@
 //! What is said of the call that this terminal is in, as it goes.
 
 use super::say;
-use ringback_client::{CallEvent, TurnState, UserId, display_name};
+use ringback_client::{
+    Call, CallEvent, CallInvitationService, EndReason, InvitationId, TurnState, UserId, display_name,
+};
 use std::collections::BTreeSet;
+use tokio::time::Instant;
 
 /// What was said of a call so far.
 #[derive(Default)]
@@ -11,6 +14,21 @@ pub(super) struct Told {
     pub(super) answered: bool,
     /// Of whom it was said that they are in the call.
     present: BTreeSet<UserId>,
+    /// The call that others are or were in, and since when.
+    since: Option<(InvitationId, Instant)>,
+    /// Who left a call of two, which is over then.
+    left: Option<String>,
+}
+
+/// Whether an event is about a group's call.
+pub(super) fn of_group(service: &CallInvitationService, event: &CallEvent) -> bool {
+    let about = match event {
+        CallEvent::InvitationUserStateChanged { invitation, .. } | CallEvent::CallEnded { invitation, .. } => {
+            invitation
+        }
+        _ => return false,
+    };
+    about.as_ref().and_then(|about| service.call(about.invitation)).is_some_and(|call| call.group)
 }
 
 impl Told {
@@ -19,8 +37,29 @@ impl Told {
         Self { answered, ..Self::default() }
     }
 
-    /// The lines that an event is worth.
-    pub(super) fn lines(&mut self, event: &CallEvent) -> Vec<String> {
+    /// Looks at the call that this device is in.
+    pub(super) fn look(&mut self, call: &Call) {
+        if call.in_call > 1 && self.since.is_none_or(|(id, _)| id != call.invitation) {
+            self.since = Some((call.invitation, Instant::now()));
+        }
+    }
+
+    /// What there is to say when this device has left a call.
+    pub(super) fn hung_up(&mut self, invitation: InvitationId) -> String {
+        match self.after(invitation) {
+            after if after.is_empty() => "You called it off".to_owned(),
+            after => format!("You hung up{after}"),
+        }
+    }
+
+    /// ` after 0:42`; nothing if nobody else was in the call.
+    fn after(&self, invitation: InvitationId) -> String {
+        let since = self.since.filter(|(id, _)| *id == invitation);
+        since.map_or_else(String::new, |(_, since)| format!(" after {}", say::clock(since.elapsed())))
+    }
+
+    /// The lines that an event is worth; `group`: it is about a group's call.
+    pub(super) fn lines(&mut self, event: &CallEvent, group: bool) -> Vec<String> {
         let line = match event {
             CallEvent::OutgoingCallSent { callees, call_type, .. } => {
                 format!("calling {} ({})", say::names(callees), say::word(call_type))
@@ -36,12 +75,13 @@ impl Told {
             CallEvent::InvitationUserStateChanged { users, .. } => {
                 return users
                     .iter()
-                    .filter_map(|(user, state)| self.change(display_name(user), &user.id, *state))
+                    .filter_map(|(user, state)| self.change(display_name(user), &user.id, *state, group))
                     .collect();
             }
-            CallEvent::CallEnded { reason, .. } => {
+            CallEvent::CallEnded { reason, invitation, .. } => {
                 self.present.clear();
-                format!("the call is over: {}", say::words(reason))
+                let after = invitation.as_ref().map(|about| self.after(about.invitation)).unwrap_or_default();
+                return over(*reason, self.left.take(), &after).into_iter().collect();
             }
             CallEvent::Error { message, .. } => message.clone(),
             _ => return Vec::new(),
@@ -49,7 +89,7 @@ impl Told {
         vec![line]
     }
 
-    fn change(&mut self, name: &str, user: &UserId, state: TurnState) -> Option<String> {
+    fn change(&mut self, name: &str, user: &UserId, state: TurnState, group: bool) -> Option<String> {
         match state {
             TurnState::Ringing => Some(format!("it rings at {name}'s")),
             TurnState::Accepted => {
@@ -60,9 +100,76 @@ impl Told {
             }
             TurnState::Left => {
                 self.present.remove(user);
-                Some(format!("{name} left"))
+                if group {
+                    return Some(format!("{name} left"));
+                }
+                // With that it is over, which is said at once.
+                self.left = Some(name.to_owned());
+                None
             }
+            TurnState::Unreachable => Some(format!("{name} can't be reached just now")),
             _ => None,
+        }
+    }
+}
+
+/// How a call ended, if that wasn't said already; `left` left a call of two.
+fn over(reason: EndReason, left: Option<String>, after: &str) -> Option<String> {
+    Some(match (reason, left) {
+        (EndReason::Declined | EndReason::Busy | EndReason::TimedOut | EndReason::Unreachable, _) => return None,
+        (EndReason::Left, Some(left)) => format!("{left} hung up{after}"),
+        (EndReason::Left, None) => format!("everybody has left; the call is over{after}"),
+        (EndReason::Cancelled, _) => "the call was called off".to_owned(),
+        (EndReason::Ended, _) => format!("the call was ended for everyone{after}"),
+        (EndReason::Alone, _) => "the call is over: nobody else was in it any more".to_owned(),
+        (EndReason::Elsewhere, _) => format!("the call is over here{after}: you went on elsewhere"),
+        (EndReason::Lost, Some(left)) => format!("the connection to {left} was lost{after}"),
+        (EndReason::Lost, None) => format!("the connection was lost, and with it the call{after}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringback_client::{CallId, CallUser, Invitation};
+    use ringback_core::time::Timestamp;
+    use std::time::Duration;
+
+    const ID: InvitationId = InvitationId(1);
+
+    fn event(of: impl FnOnce(CallId, Option<Invitation>) -> CallEvent) -> CallEvent {
+        let about = Invitation { invitation: ID, turn: None, at: Timestamp(0), count: None, complete: true };
+        of(CallId::new("c").unwrap(), Some(about))
+    }
+
+    fn ended(reason: EndReason) -> CallEvent {
+        event(|call_id, invitation| CallEvent::CallEnded { call_id, reason, invitation })
+    }
+
+    fn left() -> CallEvent {
+        let bob = CallUser { id: UserId::new("bob").unwrap(), name: "Bob".into() };
+        let users = vec![(bob, TurnState::Left)];
+        event(|call_id, invitation| CallEvent::InvitationUserStateChanged { call_id, users, invitation })
+    }
+
+    #[test]
+    fn who_hung_up_is_said_with_how_long_it_lasted() {
+        let since = Instant::now().checked_sub(Duration::from_secs(42)).unwrap();
+        let mut told = Told { since: Some((ID, since)), ..Told::default() };
+        assert_eq!(told.lines(&left(), false), [""; 0]);
+        assert_eq!(told.lines(&ended(EndReason::Left), false), ["Bob hung up after 0:42"]);
+        assert_eq!(told.hung_up(ID), "You hung up after 0:42");
+        assert_eq!(told.hung_up(InvitationId(2)), "You called it off");
+        assert_eq!(told.lines(&left(), true), ["Bob left"]);
+        assert_eq!(told.lines(&ended(EndReason::Ended), true), ["the call was ended for everyone after 0:42"]);
+        told.lines(&left(), false);
+        assert_eq!(told.lines(&ended(EndReason::Lost), false), ["the connection to Bob was lost after 0:42"]);
+    }
+
+    #[test]
+    fn what_was_said_already_is_not_said_again() {
+        for reason in [EndReason::Declined, EndReason::Busy, EndReason::TimedOut] {
+            assert_eq!(Told::default().lines(&ended(reason), false), [""; 0]);
         }
     }
 }
