@@ -3,7 +3,7 @@
 use super::args::{BlockArgs, DndArgs, HistoryArgs, Lasting, MissedArgs, UnblockArgs};
 use super::{json as object, say};
 use anyhow::{Result, ensure};
-use ringback_client::{CallInvitationService, Direction, HistoryEntry, MissedCall, display_name};
+use ringback_client::{CallInvitationService, Direction, EndReason, HistoryEntry, MissedCall, Outcome, display_name};
 use serde_json::json;
 use std::time::Duration;
 
@@ -84,16 +84,25 @@ fn row(entry: &HistoryEntry) -> Vec<String> {
     };
     let more = (entry.with_count as usize).saturating_sub(entry.with.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let (outcome, reason) = say::outcome(entry.outcome);
-    let outcome = match reason {
-        Some(reason) => format!("{outcome}: {}", reason.replace('_', " ")),
-        None => {
-            let lasted = Duration::from_millis(entry.ended_at.0.saturating_sub(entry.at.0));
-            if outcome == "answered" { format!("{outcome}, {}", say::about(lasted)) } else { outcome.to_owned() }
-        }
-    };
+    let lasted = Duration::from_millis(entry.ended_at.0.saturating_sub(entry.at.0));
+    let outcome = outcome(entry.outcome, lasted);
     let who = format!("{way} {}{more}", say::names(&entry.with));
     vec![who, say::kind(entry.call_type, entry.group), outcome, format!("{} ago", ago(entry.at.0))]
+}
+
+/// How a past call came out, for people.
+fn outcome(outcome: Outcome, lasted: Duration) -> String {
+    match outcome {
+        Outcome::Answered => format!("answered, {}", say::about(lasted)),
+        Outcome::Declined => "declined".to_owned(),
+        Outcome::Missed(reason) => format!("missed: {}", say::words(reason)),
+        Outcome::Unanswered(EndReason::Cancelled) => "called off".to_owned(),
+        Outcome::Unanswered(reason @ (EndReason::Declined | EndReason::Busy | EndReason::Unreachable)) => {
+            say::words(reason)
+        }
+        // However it ended: whoever called was alone in it.
+        Outcome::Unanswered(_) => "not answered".to_owned(),
+    }
 }
 
 /// `ringback block`
@@ -177,4 +186,22 @@ pub(super) async fn do_not_disturb(args: DndArgs) -> Result<()> {
 
 fn ago(at: u64) -> String {
     say::about(ringback_core::time::Timestamp(at).until(ringback_server::wall()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringback_client::MissedReason;
+
+    #[test]
+    fn how_a_call_came_out_is_said_for_people() {
+        let said = |of: Outcome| outcome(of, Duration::from_secs(42));
+        for nobody in [EndReason::Alone, EndReason::Left, EndReason::TimedOut, EndReason::Ended, EndReason::Lost] {
+            assert_eq!(said(Outcome::Unanswered(nobody)), "not answered");
+        }
+        assert_eq!(said(Outcome::Unanswered(EndReason::Cancelled)), "called off");
+        assert_eq!(said(Outcome::Unanswered(EndReason::Busy)), "busy");
+        assert_eq!(said(Outcome::Missed(MissedReason::NoAnswer)), "missed: no answer");
+        assert_eq!([said(Outcome::Answered), said(Outcome::Declined)], ["answered, 42 s", "declined"]);
+    }
 }
