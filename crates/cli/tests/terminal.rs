@@ -26,10 +26,25 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let place = tempfile::tempdir().unwrap();
+        Self::at("127.0.0.1:0", tempfile::tempdir().unwrap())
+    }
+
+    /// Ends without a word.
+    fn die(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts where it was, with what it had.
+    fn again(&mut self) {
+        let place = std::mem::replace(&mut self.place, tempfile::tempdir().unwrap());
+        *self = Self::at(self.address.strip_prefix("http://").unwrap(), place);
+    }
+
+    fn at(address: &str, place: tempfile::TempDir) -> Self {
         let mut child = Command::new(RINGBACK)
             .env_clear()
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", address, "--data"])
             .arg(place.path().join("data"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -364,6 +379,32 @@ fn who_takes_one_of_two_calls_reads_what_the_other_was_told() {
     assert!(!told.contains("another device"), "{told}");
     carol.shows("Bob is busy");
     alice.shows("Bob answered");
+}
+
+// spec: N1, L9: an outage while it rings
+#[test]
+fn what_a_key_asks_for_in_an_outage_is_done_when_the_server_is_back() {
+    let mut server = Server::start();
+    let mut bob = server.terminal("listen --as bob");
+    bob.shows("waiting for calls");
+    let mut alice = server.terminal("call bob --as alice --timeout 300");
+    alice.shows("it rings at Bob's");
+    bob.shows("a accept");
+    server.die();
+    alice.shows("reconnecting… · h hang up");
+    bob.shows(" · reconnecting… · a accept");
+    bob.press("a");
+    bob.shows("answering when the connection is back");
+    server.again();
+    bob.shows("connected again");
+    bob.shows("in the call with Alice");
+    alice.shows("in the call with Bob");
+    server.die();
+    alice.shows("reconnecting… · h hang up");
+    alice.press("h");
+    alice.shows("hanging up when the connection is back");
+    alice.press("C-c");
+    alice.shows("it ended");
 }
 
 fn fields(object: &Value) -> BTreeSet<String> {

@@ -6,7 +6,9 @@ use super::say::{self, Company, Screen};
 use super::told::{self, Told};
 use super::{BEAT, json, reach, refusal};
 use anyhow::{Result, bail, ensure};
-use ringback_client::{CallEvent, CallInvitationService, Events, InvitationId, InviteOptions, SendOptions};
+use ringback_client::{
+    CallEvent, CallInvitationService, ConnectionState, Events, InvitationId, InviteOptions, SendOptions,
+};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -70,8 +72,14 @@ async fn follow(
             }
             key = keys.next() => {
                 if matches!(key, Key::Interrupt | Key::Letter('h' | 'q')) {
+                    if service.connection_state() != ConnectionState::Connected {
+                        screen.line("hanging up when the connection is back · Ctrl-C quits at once");
+                    }
                     let said = told.hung_up(invitation);
-                    hang_up(service, invitation).await?;
+                    tokio::select! {
+                        done = hang_up(service, invitation) => done?,
+                        () = interrupted(keys) => return Ok(()),
+                    }
                     screen.line(&said);
                     return Ok(());
                 }
@@ -87,12 +95,21 @@ async fn follow(
         }
         alone &= matches!(company, Company::Alone);
         let left = until.saturating_duration_since(Instant::now());
+        if service.connection_state() != ConnectionState::Connected {
+            screen.standing("reconnecting… · h hang up".to_owned());
+            continue;
+        }
         screen.standing(match company {
             Company::With(others) => format!("in the call with {others} · h hang up"),
             Company::Rings(_) => format!("ringing · {} · h hang up", say::about(left + Duration::from_millis(999))),
             Company::Alone => "alone in the call · h hang up".to_owned(),
         });
     }
+}
+
+/// Waits for Ctrl-C.
+async fn interrupted(keys: &mut Keys) {
+    while keys.next().await != Key::Interrupt {}
 }
 
 /// Leaves the call that others are in, else calls it off.

@@ -21,6 +21,9 @@ use tokio::time::{MissedTickBehavior, interval};
 /// What waits to be said; the machine shows at most 150 notifications.
 const AHEAD: usize = 512;
 
+/// How long who quits waits for the server to say that it knows.
+const GOODBYE: Duration = Duration::from_secs(3);
+
 /// What comes to the terminal beside events.
 enum Note {
     Show(Box<Notification>),
@@ -90,8 +93,8 @@ pub(super) async fn run(args: ListenArgs) -> Result<()> {
     }
     if let Some(invitation) = listener.service.in_call() {
         let said = listener.told.hung_up(invitation);
-        // It may be over by now, and then nothing is left to leave.
-        if listener.service.leave(invitation).await.is_ok() {
+        // It may be over by now, and then nothing is left to leave; or out of reach, and then the server will miss us.
+        if let Ok(Ok(())) = tokio::time::timeout(GOODBYE, listener.service.leave(invitation)).await {
             listener.screen.line(&said);
         }
     }
@@ -140,17 +143,19 @@ impl Listener {
     /// How things stand, in one line.
     fn standing(&self) -> String {
         let service = &self.service;
+        let back = if self.connected() { "" } else { " · reconnecting…" };
         if let Some(ring) = service.rings().first() {
             let left = say::about(ring.remaining + Duration::from_millis(999));
             let kind = say::kind(ring.call_type, ring.group);
-            return format!("{} rings · {kind} · {left} · a accept · d decline", display_name(&ring.caller));
+            return format!("{} rings · {kind} · {left}{back} · a accept · d decline", display_name(&ring.caller));
         }
         if let Some(call) = self.call() {
-            return match say::company(&call) {
-                Company::With(others) => format!("in the call with {others} · h hang up"),
-                Company::Rings(others) => format!("calling {others} · h hang up"),
-                Company::Alone => "alone in the call · h hang up".to_owned(),
+            let company = match say::company(&call) {
+                Company::With(others) => format!("in the call with {others}"),
+                Company::Rings(others) => format!("calling {others}"),
+                Company::Alone => "alone in the call".to_owned(),
             };
+            return format!("{company}{back} · h hang up");
         }
         let missed = service.missed();
         match (service.connection_state(), missed.calls.first()) {
@@ -164,6 +169,7 @@ impl Listener {
                 };
                 format!("{} missed · {back}x dismiss · q quit", missed.total)
             }
+            (ConnectionState::Reconnecting, _) => "reconnecting… · q quit".to_owned(),
             (state, _) => format!("{} · q quit", say::words(state)),
         }
     }
@@ -198,11 +204,9 @@ impl Listener {
             CallEvent::IncomingMissedCallDialBackFailed { reason, caller, .. } => {
                 format!("can't call {} back: {}", display_name(caller), refusal::why(*reason))
             }
-            CallEvent::ConnectionStateChanged { state } => match state {
-                ConnectionState::Connecting => return,
-                ConnectionState::Connected => "connected".to_owned(),
-                state => say::words(state),
-            },
+            CallEvent::ConnectionStateChanged { state: ConnectionState::Connected } if !self.told.away => {
+                "connected".to_owned()
+            }
             _ => {
                 let group = told::of_group(&self.service, event);
                 return self.told.lines(event, group).iter().for_each(|line| self.screen.line(line));
@@ -249,8 +253,29 @@ impl Listener {
         }
     }
 
+    fn connected(&self) -> bool {
+        self.service.connection_state() == ConnectionState::Connected
+    }
+
+    /// Says of what a key asked for that it has to wait, where it has to.
+    fn waits(&mut self, key: char) {
+        let (rings, missed) = (!self.service.rings().is_empty(), !self.service.missed().calls.is_empty());
+        let doing = match key {
+            'a' if rings => "answering",
+            'd' if rings => "declining",
+            'h' if self.service.in_call().is_some() => "hanging up",
+            'b' if missed => "calling back",
+            'x' if missed => "dismissing",
+            _ => return,
+        };
+        if !self.connected() {
+            self.screen.line(&format!("{doing} when the connection is back"));
+        }
+    }
+
     fn key(&mut self, key: char) {
         let service = self.service.clone();
+        self.waits(key);
         match key {
             'a' => self.ask(async move { service.accept(None).await.map(|_| None) }),
             'd' => self.ask(async move { service.reject(None).await.map(|()| None) }),

@@ -2,7 +2,7 @@
 
 use super::say;
 use ringback_client::{
-    Call, CallEvent, CallInvitationService, EndReason, InvitationId, TurnState, UserId, display_name,
+    Call, CallEvent, CallInvitationService, ConnectionState, EndReason, InvitationId, TurnState, UserId, display_name,
 };
 use std::collections::BTreeSet;
 use tokio::time::Instant;
@@ -18,6 +18,8 @@ pub(super) struct Told {
     since: Option<(InvitationId, Instant)>,
     /// Who left a call of two, which is over then.
     left: Option<String>,
+    /// The connection is gone, and it was said.
+    pub(super) away: bool,
 }
 
 /// Whether an event is about a group's call.
@@ -83,10 +85,28 @@ impl Told {
                 let after = invitation.as_ref().map(|about| self.after(about.invitation)).unwrap_or_default();
                 return over(*reason, self.left.take(), &after).into_iter().collect();
             }
+            CallEvent::ConnectionStateChanged { state } => return self.connection(*state).into_iter().collect(),
             CallEvent::Error { message, .. } => message.clone(),
             _ => return Vec::new(),
         };
         vec![line]
+    }
+
+    fn connection(&mut self, state: ConnectionState) -> Option<String> {
+        let away = std::mem::replace(&mut self.away, state != ConnectionState::Connected);
+        let line = match state {
+            ConnectionState::Connected if away => "connected again",
+            ConnectionState::Reconnecting => "reconnecting…",
+            ConnectionState::Replaced => "this device connected again elsewhere",
+            ConnectionState::Unauthorized => "the server refused the token",
+            ConnectionState::UpgradeRequired => "the server doesn't serve this version any more",
+            ConnectionState::Connecting => {
+                self.away = away;
+                return None;
+            }
+            ConnectionState::Connected | ConnectionState::Disconnected => return None,
+        };
+        Some(line.to_owned())
     }
 
     fn change(&mut self, name: &str, user: &UserId, state: TurnState, group: bool) -> Option<String> {
@@ -164,6 +184,16 @@ mod tests {
         assert_eq!(told.lines(&ended(EndReason::Ended), true), ["the call was ended for everyone after 0:42"]);
         told.lines(&left(), false);
         assert_eq!(told.lines(&ended(EndReason::Lost), false), ["the connection to Bob was lost after 0:42"]);
+    }
+
+    #[test]
+    fn a_connection_that_goes_and_comes_back_is_told() {
+        let mut told = Told::default();
+        let mut said = |state| told.lines(&CallEvent::ConnectionStateChanged { state }, false);
+        assert_eq!(said(ConnectionState::Connecting), [""; 0]);
+        assert_eq!(said(ConnectionState::Connected), [""; 0]);
+        assert_eq!(said(ConnectionState::Reconnecting), ["reconnecting…"]);
+        assert_eq!(said(ConnectionState::Connected), ["connected again"]);
     }
 
     #[test]
