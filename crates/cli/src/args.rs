@@ -16,7 +16,7 @@ Examples:
   ringback                                   try it out: prints a link each for Alice, Bob and Carol
   ringback serve --listen 9000               the same on another port
   ringback serve --listen 0.0.0.0:8787 --secret-file ringback.secret
-                                             for an app, whose back end signs tokens with that secret
+      for an app, whose back end signs tokens with that secret
   ringback token alice --name Alice          prints a token for a user
   ringback listen --as bob                   rings in this terminal for Bob
   ringback call bob --as alice               rings Bob; both need no token on this machine
@@ -133,6 +133,20 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_breaks_between_words() {
+        let mut all = vec![Cli::command()];
+        all.extend(Cli::command().get_subcommands().cloned());
+        for command in all {
+            let help = command.clone().term_width(38).render_long_help().to_string();
+            for line in help.lines() {
+                let fits = line.trim_end().chars().count() <= 38 || !line.trim().contains(' ');
+                // What is set in further than the terminal is wide would be broken at every word.
+                assert!(fits && line.len() - line.trim_start().len() <= 20, "{}: {line:?}", command.get_name());
+            }
+        }
     }
 
     #[test]

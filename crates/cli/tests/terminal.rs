@@ -85,7 +85,7 @@ impl Server {
     }
 
     fn terminal(&self, arguments: &str) -> Terminal {
-        Terminal::run(self, arguments)
+        Terminal::run(self, arguments, 80)
     }
 }
 
@@ -150,7 +150,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn run(server: &Server, arguments: &str) -> Self {
+    fn run(server: &Server, arguments: &str, columns: u32) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let socket = server.place.path().join(format!("tmux-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
         let inside = format!(
@@ -163,7 +163,7 @@ impl Terminal {
             .env("LC_ALL", "C.UTF-8")
             .arg("-S")
             .arg(&socket)
-            .args(["-f", "/dev/null", "-C", "new-session", "-x", "80", "-y", "20", "sh", "-c", &inside])
+            .args(["-f", "/dev/null", "-C", "new-session", "-x", &columns.to_string(), "-y", "20", "sh", "-c", &inside])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -405,6 +405,20 @@ fn what_a_key_asks_for_in_an_outage_is_done_when_the_server_is_back() {
     alice.shows("hanging up when the connection is back");
     alice.press("C-c");
     alice.shows("it ended");
+}
+
+#[test]
+fn a_narrow_terminal_shows_the_keys_and_whole_words() {
+    let server = Server::start();
+    let mut bob = Terminal::run(&server, "listen --as bob", 38);
+    bob.shows("waiting for calls");
+    let mut alice = server.terminal("call bob --as alice");
+    bob.shows("Alice rings · a accept · d decline");
+    alice.press("h");
+    bob.shows("· b call · x dismiss · q quit");
+    let mut history = Terminal::run(&server, "history --as bob", 38);
+    let shown = history.shows("it ended");
+    assert!(shown.contains("from Alice  voice call  missed:\n  cancelled  "), "{shown}");
 }
 
 fn fields(object: &Value) -> BTreeSet<String> {

@@ -2,7 +2,7 @@
 
 use super::args::CallArgs;
 use super::keys::{Key, Keys};
-use super::say::{self, Company, Screen};
+use super::say::{self, Company, HANG_UP, Screen, Standing};
 use super::told::{self, Told};
 use super::{BEAT, json, reach, refusal};
 use anyhow::{Result, bail, ensure};
@@ -96,14 +96,15 @@ async fn follow(
         alone &= matches!(company, Company::Alone);
         let left = until.saturating_duration_since(Instant::now());
         if service.connection_state() != ConnectionState::Connected {
-            screen.standing("reconnecting… · h hang up".to_owned());
+            screen.standing(&Standing::new(["reconnecting…"], [HANG_UP]));
             continue;
         }
-        screen.standing(match company {
-            Company::With(others) => format!("in the call with {others} · h hang up"),
-            Company::Rings(_) => format!("ringing · {} · h hang up", say::about(left + Duration::from_millis(999))),
-            Company::Alone => "alone in the call · h hang up".to_owned(),
-        });
+        let facts = match company {
+            Company::With(others) => vec![format!("in the call with {others}")],
+            Company::Rings(_) => vec!["ringing".to_owned(), say::about(left + Duration::from_millis(999))],
+            Company::Alone => vec!["alone in the call".to_owned()],
+        };
+        screen.standing(&Standing::new(facts, [HANG_UP]));
     }
 }
 

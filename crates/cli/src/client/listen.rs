@@ -2,7 +2,7 @@
 
 use super::args::{Auto, ListenArgs};
 use super::keys::{Key, Keys};
-use super::say::{self, Company, Screen};
+use super::say::{self, Company, HANG_UP, Screen, Standing};
 use super::told::{self, Told};
 use super::{BEAT, json as object, refusal};
 use anyhow::Result;
@@ -89,7 +89,7 @@ pub(super) async fn run(args: ListenArgs) -> Result<()> {
             listener.told.look(&call);
         }
         let standing = listener.standing();
-        listener.screen.standing(standing);
+        listener.screen.standing(&standing);
     }
     if let Some(invitation) = listener.service.in_call() {
         let said = listener.told.hung_up(invitation);
@@ -141,13 +141,14 @@ impl Listener {
     }
 
     /// How things stand, in one line.
-    fn standing(&self) -> String {
+    fn standing(&self) -> Standing {
         let service = &self.service;
-        let back = if self.connected() { "" } else { " · reconnecting…" };
+        let back = (!self.connected()).then(|| "reconnecting…".to_owned());
         if let Some(ring) = service.rings().first() {
             let left = say::about(ring.remaining + Duration::from_millis(999));
             let kind = say::kind(ring.call_type, ring.group);
-            return format!("{} rings · {kind} · {left}{back} · a accept · d decline", display_name(&ring.caller));
+            let facts = [format!("{} rings", display_name(&ring.caller)), kind, left];
+            return Standing::new(facts.into_iter().chain(back), ["a accept", "d decline"]);
         }
         if let Some(call) = self.call() {
             let company = match say::company(&call) {
@@ -155,22 +156,23 @@ impl Listener {
                 Company::Rings(others) => format!("calling {others}"),
                 Company::Alone => "alone in the call".to_owned(),
             };
-            return format!("{company}{back} · h hang up");
+            return Standing::new([company].into_iter().chain(back), [HANG_UP]);
         }
         let missed = service.missed();
         match (service.connection_state(), missed.calls.first()) {
-            (ConnectionState::Connected, None) => "waiting for calls · q quit".to_owned(),
+            (ConnectionState::Connected, None) => Standing::new(["waiting for calls"], ["q quit"]),
             (ConnectionState::Connected, Some(newest)) => {
                 let name = display_name(&newest.caller);
                 let back = match (newest.group, newest.can_join) {
-                    (false, _) => format!("b call {name} back · "),
-                    (true, true) => format!("b join {name}'s call · "),
-                    (true, false) => String::new(),
+                    (false, _) => Some(format!("b call {name} back")),
+                    (true, true) => Some(format!("b join {name}'s call")),
+                    (true, false) => None,
                 };
-                format!("{} missed · {back}x dismiss · q quit", missed.total)
+                let keys = back.into_iter().chain(["x dismiss".to_owned(), "q quit".to_owned()]);
+                Standing::new([format!("{} missed", missed.total)], keys)
             }
-            (ConnectionState::Reconnecting, _) => "reconnecting… · q quit".to_owned(),
-            (state, _) => format!("{} · q quit", say::words(state)),
+            (ConnectionState::Reconnecting, _) => Standing::new(["reconnecting…"], ["q quit"]),
+            (state, _) => Standing::new([say::words(state)], ["q quit"]),
         }
     }
 

@@ -6,6 +6,9 @@ use std::fmt::{Debug, Write as _};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+/// The key that leaves a call.
+pub(super) const HANG_UP: &str = "h hang up";
+
 /// Where it is said.
 pub(super) struct Screen {
     json: bool,
@@ -29,8 +32,12 @@ impl Screen {
 
     /// Says a line to people.
     pub(super) fn line(&mut self, text: &str) {
-        if !self.json {
-            self.put(&harmless(text));
+        if self.json {
+            return;
+        }
+        match width() {
+            Some(width) if self.live => wrapped(&[text], width).iter().for_each(|line| self.put(line)),
+            _ => self.put(&harmless(text)),
         }
     }
 
@@ -49,10 +56,9 @@ impl Screen {
     }
 
     /// Says how things stand, in the last line, where somebody watches.
-    pub(super) fn standing(&mut self, text: String) {
+    pub(super) fn standing(&mut self, standing: &Standing) {
         // A line that wraps can't be written over.
-        let width = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)).saturating_sub(1);
-        let text = harmless(&text).chars().take(width).collect();
+        let text = standing.within(width().unwrap_or(80).saturating_sub(1));
         if self.live && text != self.standing {
             self.standing = text;
             self.write(&format!("\r\x1b[K{}", self.standing));
@@ -72,6 +78,53 @@ impl Screen {
         let mut out = std::io::stdout().lock();
         // Nobody reads any more: the next signal or key ends it.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+}
+
+/// The columns of the terminal, where it is said to one.
+fn width() -> Option<usize> {
+    let (columns, _) = crossterm::terminal::size().ok().filter(|_| std::io::stdout().is_terminal())?;
+    Some(usize::from(columns)).filter(|columns| *columns > 0)
+}
+
+/// How things stand, in one line.
+pub(super) struct Standing {
+    /// What is so, what matters most first.
+    facts: Vec<String>,
+    /// What each key does, after its letter.
+    keys: Vec<String>,
+}
+
+impl Standing {
+    pub(super) fn new<F: Into<String>, K: Into<String>>(
+        facts: impl IntoIterator<Item = F>,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Self {
+        let keys = keys.into_iter().map(Into::into).collect();
+        Self { facts: facts.into_iter().map(Into::into).collect(), keys }
+    }
+
+    /// In so many columns: the keys stand longest, what is so gives way first.
+    fn within(&self, width: usize) -> String {
+        const BETWEEN: &str = " · ";
+        let keys = self.keys.join(BETWEEN);
+        for facts in (1..=self.facts.len()).rev() {
+            let line = format!("{}{BETWEEN}{keys}", self.facts[..facts].join(BETWEEN));
+            if line.chars().count() <= width {
+                return harmless(&line);
+            }
+        }
+        // `b call Alice back` is `b call`.
+        let short = |key: &String| key.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        let keys = self.keys.iter().map(short).collect::<Vec<_>>().join(BETWEEN);
+        let fact = self.facts.first().map_or("", String::as_str);
+        let room = width.saturating_sub(keys.chars().count() + BETWEEN.chars().count());
+        let line = match fact.chars().count() {
+            count if count <= room => format!("{fact}{BETWEEN}{keys}"),
+            _ if room > 1 => format!("{}…{BETWEEN}{keys}", fact.chars().take(room - 1).collect::<String>()),
+            _ => keys.chars().take(width).collect(),
+        };
+        harmless(&line)
     }
 }
 
@@ -198,13 +251,47 @@ pub(super) fn outcome(outcome: Outcome) -> (&'static str, Option<String>) {
     }
 }
 
-/// Lines under each other, in columns.
+/// Cells in lines of so many columns, broken between words; what goes on is set in.
+fn wrapped(cells: &[impl AsRef<str>], width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut columns = 0;
+    for cell in cells {
+        for (no, word) in harmless(cell.as_ref()).split(' ').filter(|word| !word.is_empty()).enumerate() {
+            let gap = if columns == 0 {
+                ""
+            } else if no == 0 {
+                "  "
+            } else {
+                " "
+            };
+            let count = word.chars().count();
+            if columns > 0 && columns + gap.len() + count > width {
+                lines.push(format!("  {word}"));
+                columns = 2 + count;
+            } else if let Some(line) = lines.last_mut() {
+                line.push_str(gap);
+                line.push_str(word);
+                columns += gap.len() + count;
+            }
+        }
+    }
+    lines
+}
+
+/// Lines under each other, in columns; where the terminal has too few, each line by its words.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
+    columns(rows, width().unwrap_or(usize::MAX))
+}
+
+fn columns(rows: &[Vec<String>], room: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
+    if widths.iter().sum::<usize>() + 2 * columns.saturating_sub(1) > room {
+        return rows.iter().flat_map(|row| wrapped(row, room)).fold(String::new(), |text, line| text + &line + "\n");
+    }
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
@@ -249,6 +336,28 @@ mod tests {
     #[test]
     fn lengths_are_read_off_a_clock() {
         assert_eq!([42, 600, 3723].map(|seconds| clock(Duration::from_secs(seconds))), ["0:42", "10:00", "1:02:03"]);
+    }
+
+    #[test]
+    fn in_a_narrow_terminal_the_keys_stand_longest() {
+        let rings = Standing::new(["Alice rings", "voice call", "42 s"], ["a accept", "d decline"]);
+        assert_eq!(rings.within(79), "Alice rings · voice call · 42 s · a accept · d decline");
+        assert_eq!(rings.within(48), "Alice rings · voice call · a accept · d decline");
+        assert_eq!(rings.within(37), "Alice rings · a accept · d decline");
+        assert_eq!(rings.within(30), "Alice … · a accept · d decline");
+        assert_eq!(rings.within(12), "a accept · d");
+        let missed = Standing::new(["1 missed"], ["b call Alice back", "x dismiss", "q quit"]);
+        assert_eq!(missed.within(38), "1 missed · b call · x dismiss · q quit");
+        assert_eq!(missed.within(37), "1 miss… · b call · x dismiss · q quit");
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        let row = ["from Alice", "voice call", "missed: no answer", "9 s ago"].map(str::to_owned);
+        assert_eq!(columns(&[row.to_vec()], 40), "from Alice  voice call  missed: no\n  answer  9 s ago\n");
+        assert_eq!(columns(&[row.to_vec()], 80), "from Alice  voice call  missed: no answer  9 s ago\n");
+        assert_eq!(wrapped(&["listening at http://127.0.0.1:8787"], 20), ["listening at", "  http://127.0.0.1:8787"]);
+        assert_eq!(wrapped(&[""], 20), [""]);
     }
 
     #[test]
