@@ -21,7 +21,7 @@
 //   {type:"tick"}      time passed
 //
 // OUTPUTS
-//   {type:"hello", holds:[{invitation_id, revision}], claim?:{invitation_id}|{request_id}}
+//   {type:"hello", holds:[{invitation_id, revision}], claim:{invitation_id?, request_ids:[…]}}
 //        complete it with type, token, protocol, device and the wire's config, and send it
 //   {type:"send", frame}     a wire frame to send
 //   {type:"close"}           nothing was heard for too long (N3), close the connection, then input `closed`

@@ -204,16 +204,10 @@ export class DeviceSession {
     s.link = { synced: false, heard: s.now, pinged: false, dead: false, ping: PING };
     const takenUp = s.keep.here.filter((id) => !this.held(id)).map((id) => ({ id, view: null })); // may be over by now
     const holds = [...takenUp, ...s.calls.filter((h) => !h.view?.ended)].slice(0, HELD).map((h) => ({ invitation_id: h.id, revision: h.view?.revision ?? 0 }));
-    const claim = this.claim();
-    this.out.push({ type: "hello", holds, ...(claim && { claim }) });
-  }
-
-  /** What it is in: an accept that may have been taken goes before the call it was in, then what may have put it there. */
-  claim() {
-    const asked = this.s.requests.filter((r) => r.again && engages(r));
-    const by = (/** @type {Request|undefined} */ r) => r && { request_id: r.id };
+    // What may have been taken may have put it into another call (C11), or been refused or lost.
+    const request_ids = s.requests.filter((r) => r.again && engages(r)).map((r) => r.id);
     const here = this.inCall();
-    return by(asked.find((r) => r.frame.type === "accept")) ?? (here ? { invitation_id: here } : by(asked[0]));
+    this.out.push({ type: "hello", holds, claim: { ...(here && { invitation_id: here }), request_ids } });
   }
   closed() {
     const { s, s: { link } } = this;

@@ -6,7 +6,7 @@ use ringback_core::device::{
 };
 use ringback_core::id::{MissedId, Person, RequestId};
 use ringback_core::refusal::Refusal;
-use ringback_core::step::{CancelWhom, Claim, MissedEntry, MissedView, Ring};
+use ringback_core::step::{CancelWhom, MissedEntry, MissedView, Ring};
 use ringback_core::time::Timestamp;
 use ringback_protocol::{Bye as WireBye, ByeCode, Done, Greeting, ServerFrame};
 use serde_json::{Map, Value, json};
@@ -234,11 +234,10 @@ pub(super) fn output(output: &Output, me: &str, now: Timestamp) -> Value {
                 .iter()
                 .map(|(id, revision)| json!({ "invitation_id": id.to_string(), "revision": revision }))
                 .collect();
-            let claim = claim.as_ref().map(|claim| match claim {
-                Claim::Invitation(id) => json!({ "invitation_id": id.to_string() }),
-                Claim::Request(id) => json!({ "request_id": id.as_str() }),
-            });
-            dense(json!({ "type": "hello", "holds": holds, "claim": claim }))
+            let requests: Vec<_> = claim.requests.iter().map(|id| id.as_str()).collect();
+            let call = claim.invitation.map(|id| id.to_string());
+            let claim = dense(json!({ "invitation_id": call, "request_ids": requests }));
+            json!({ "type": "hello", "holds": holds, "claim": claim })
         }
         Output::Request { id, ask } => json!({ "type": "send", "frame": framed(id, ask) }),
         Output::Ping => json!({ "type": "send", "frame": { "type": "ping" } }),

@@ -435,7 +435,7 @@ pub enum Output {
         /// What the device holds; at most 64.
         holds: Vec<(InvitationId, u64)>,
         /// The call that it says it is in.
-        claim: Option<Claim>,
+        claim: Claim,
     },
     /// Send a request.
     Request {

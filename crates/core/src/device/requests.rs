@@ -25,17 +25,10 @@ impl Session {
         // What the process before was in may be over, which only an answer tells.
         let taken_up = self.keep.here.iter().filter(|id| self.held(**id).is_none());
         let holds = taken_up.map(|id| (*id, 0)).chain(holds).take(HELD).collect();
-        self.out.push(Output::Hello { holds, claim: self.claim() });
-    }
-
-    /// An accept that may have been taken took the device out of any other call; else the call it is in; else what
-    /// may have put it into one.
-    fn claim(&self) -> Option<Claim> {
-        let unanswered = |accepts: bool| {
-            let mut asked = self.requests.iter().filter(|r| r.again && r.ask.engages());
-            asked.find(|r| !accepts || matches!(r.ask, Ask::Accept { .. })).map(|r| Claim::Request(r.id.clone()))
-        };
-        unanswered(true).or_else(|| self.in_call().map(Claim::Invitation)).or_else(|| unanswered(false))
+        // What may have been taken may have put it into another call (C11), or been refused or lost.
+        let unanswered = self.requests.iter().filter(|r| r.again && r.ask.engages());
+        let claim = Claim { invitation: self.in_call(), requests: unanswered.map(|r| r.id.clone()).collect() };
+        self.out.push(Output::Hello { holds, claim });
     }
 
     pub(super) fn closed(&mut self) {

@@ -140,7 +140,7 @@ fn an_invitation_outlives_a_restart() {
         s.wait(20);
         s.restart();
         assert_eq!(s.turn(id, "b").deadline, deadline);
-        s.connect("a", "a-1", Some(Claim::Invitation(id)));
+        s.connect("a", "a-1", Claim::of(id));
         s.until(deadline);
         assert_eq!(s.state(id, "b"), TurnState::TimedOut);
         let b = s.hello("b");
@@ -179,7 +179,7 @@ fn a_grace_begins_anew_after_a_restart() {
             s.restart();
             assert_eq!(s.state(id, "a"), TurnState::Accepted, "{gone_before}");
             s.wait(29);
-            s.connect("a", "a-1", Some(Claim::Invitation(id)));
+            s.connect("a", "a-1", Claim::of(id));
             assert_eq!(s.state(id, "a"), TurnState::Accepted);
             s.wait(1);
             assert_eq!(s.state(id, "b"), TurnState::Left);
@@ -206,7 +206,7 @@ fn a_grace_begins_anew_after_an_outage() {
             s.ask(&c, call(&["x"])).unwrap();
             s.wait(29);
             if comes_back {
-                s.connect("a", "a-1", Some(Claim::Invitation(id)));
+                s.connect("a", "a-1", Claim::of(id));
             }
             s.wait(3);
             let expected = if comes_back { TurnState::Accepted } else { TurnState::Left };

@@ -348,23 +348,23 @@ impl Server {
 
     /// Connects a user's first device, `<name>-1`.
     pub(crate) fn hello(&mut self, name: &str) -> Actor {
-        self.connect(name, &format!("{name}-1"), None)
+        self.connect(name, &format!("{name}-1"), Claim::default())
     }
 
-    pub(crate) fn connect(&mut self, name: &str, on: &str, claim: Option<Claim>) -> Actor {
+    pub(crate) fn connect(&mut self, name: &str, on: &str, claim: Claim) -> Actor {
         self.welcome(name, on, claim, Vec::new(), false).0
     }
 
     /// Connects a device whose C11 is true.
     pub(crate) fn hello_waiting(&mut self, name: &str, on: &str) -> Actor {
-        self.welcome(name, on, None, Vec::new(), true).0
+        self.welcome(name, on, Claim::default(), Vec::new(), true).0
     }
 
     pub(crate) fn welcome(
         &mut self,
         name: &str,
         on: &str,
-        claim: Option<Claim>,
+        claim: Claim,
         holds: Vec<(InvitationId, u64)>,
         call_waiting: bool,
     ) -> (Actor, Box<Welcome>) {
@@ -597,7 +597,7 @@ pub(crate) fn hello(by: &Actor) -> Hello {
             call_waiting: false,
         },
         holds: Vec::new(),
-        claim: None,
+        claim: Claim::default(),
     }
 }
 

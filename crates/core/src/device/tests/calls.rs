@@ -130,7 +130,7 @@ fn a_call_that_ended_meanwhile_still_says_how() {
     bed.lose();
     let (holds, claim) = hello(&bed.input(Input::Opened));
     assert_eq!(holds, [(ONE, 1)]);
-    assert_eq!(claim, Some(crate::step::Claim::Invitation(ONE)));
+    assert_eq!(claim, crate::step::Claim::of(ONE));
     let out = bed.view(later(&first, 2, |v| {
         they(v, "alice", TurnState::Declined);
         ended(EndReason::Declined)(v);
