@@ -169,6 +169,7 @@
  * @property {number} floor of a list that was cut off: what is older and comes up later isn't new
  * @property {(TurnId & {key: string, count: number, action: string|null})[]} shown
  * @property {{keys: string[], count: number}|null} summary
+ * @property {string[]} back what comes back silently, once the list says what it shows (M4)
  * @property {{user: string, at: number}[]} sounded
  * @property {{missed: MissedRef, at: number}[]} clicks before `init` (D3)
  * @property {string[]} here the calls that this device is in, the one it claims last

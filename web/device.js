@@ -57,7 +57,7 @@ function body(m, count) {
 export class DeviceSession {
   /** @param {{user: string, device: string, seed: string, persisted?: any, snapshot?: any}} start */
   constructor({ user, device, seed, persisted, snapshot }) {
-    const kept = { known: [], floor: 0, shown: [], summary: null, sounded: [], clicks: [], requests: [], here: [] };
+    const kept = { known: [], floor: 0, shown: [], summary: null, back: [], sounded: [], clicks: [], requests: [], here: [] };
     const { requests, ...keep } = { ...kept, ...copy(persisted ?? {}) };
     /** @type {State} */
     this.s = snapshot ? copy(snapshot) : {
@@ -345,7 +345,7 @@ export class DeviceSession {
     for (const r of s.requests.splice(0)) if (!r.own) this.outcome(r.id, gone);
     for (const { key } of s.keep.shown.splice(0)) this.out.push({ type: "withdraw", key });
     if (s.keep.summary) this.out.push({ type: "withdraw", key: SUMMARY });
-    Object.assign(s.keep, { summary: null, here: [], clicks: [] });
+    Object.assign(s.keep, { summary: null, here: [], clicks: [], back: [] });
     Object.assign(s, { calls: [], wants: [], over: true });
     if (s.link?.synced) this.ask({ type: "uninit", id }, false);
     else this.outcome(id, { ok: {} });
@@ -642,6 +642,7 @@ export class DeviceSession {
   /** Shows what is listed; `fresh` pops up, `back` comes back silently. @param {TurnId[]} fresh @param {string[]} back */
   render(fresh, back) {
     const { keep, missed, config } = this.s;
+    keep.back = [...new Set([...keep.back, ...back])].slice(-SHOWN); // until a list says what it shows
     if (!missed || !config) return;
     const { groups, all } = this.groups(missed, config.missed_call, fresh);
     const listed = (/** @type {string} */ key) => groups.some((g) => g.key === key);
@@ -662,9 +663,10 @@ export class DeviceSession {
       } else if (g.fresh) this.show(g, sounds());
       else {
         const changed = shown && !(same(shown, g.missed) && shown.count === g.count && shown.action === g.action);
-        if (changed || (!shown && back.includes(g.key) && !this.handling(g.key))) this.show(g, false);
+        if (changed || (!shown && keep.back.includes(g.key) && !this.handling(g.key))) this.show(g, false);
       }
     }
+    keep.back = keep.back.filter((key) => !all && !listed(key));
     this.summarise(keys, louds.includes(true), Math.max(0, ...groups.map((g) => g.at)), missed.total);
     for (const { key } of keep.shown.splice(0, keep.shown.length - SHOWN)) this.out.push({ type: "withdraw", key });
   }
@@ -739,14 +741,16 @@ export class DeviceSession {
     keep.shown = keep.shown.filter((x) => x.key !== key);
     if (config) this.deliver(missed, at);
     else if (!keep.clicks.some((c) => same(c.missed, missed))) {
-      keep.clicks = [...keep.clicks, { missed, at }].slice(-CLICKS);
+      keep.clicks.push({ missed, at });
+      for (const old of keep.clicks.splice(0, keep.clicks.length - CLICKS)) this.showAgain(old.missed);
     }
   }
 
   /** Reports a click, hands it to the app or to the default action (D1). @param {MissedRef} missed @param {number} at */
   deliver(missed, at) {
     const { now, config } = this.s;
-    if (now - at > CLICK_LASTS || this.asking("click", (f) => same(f, missed))) return;
+    if (this.asking("click", (f) => same(f, missed))) return;
+    if (now - at > CLICK_LASTS) return this.showAgain(missed); // D3: the app only opens
     this.askOwn({ type: "click", invitation_id: missed.invitation_id, turn: missed.turn }, missed);
     if (config?.clicked) this.waitFor(missed, null, true);
     else this.out.push({ type: "default_action", missed });

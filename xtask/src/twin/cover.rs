@@ -48,6 +48,7 @@ const WANTED: &[&str] = &[
     "ring ended",
     "shown with a sound",
     "shown silently",
+    "comes back later",
     "shown with Join",
     "summary",
     "summary silently",

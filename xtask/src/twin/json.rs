@@ -421,6 +421,7 @@ fn persisted(state: &Persisted) -> Value {
         "summary": state.summary.as_ref().map(|s| json!({
             "keys": s.keys.iter().map(ToString::to_string).collect::<Vec<_>>(), "count": s.count,
         })),
+        "back": state.back.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "sounded": state.sounded.iter().map(|(user, at)| json!({ "user": user.as_str(), "at": at.0 })).collect::<Vec<_>>(),
         "clicks": state.clicks.iter().map(|(m, at)| json!({ "missed": missed_ref(m), "at": at.0 })).collect::<Vec<_>>(),
         "requests": state.requests.iter().map(unanswered).collect::<Vec<_>>(),

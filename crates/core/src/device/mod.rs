@@ -17,7 +17,8 @@
 //! - **Requests** are repeated with the same id on each connection until they are answered (N2), or given up: a
 //!   dial-back after 10 s (D6), what else would ring or enter late after 30 s ([`requests`]).
 //! - **Missed calls** ([`missed`]) are a list with a revision. What is new in it gives S1 or S5, unless the call's view
-//!   gave it, and pops up. What is on show is then compared with what is listed: changed, withdrawn, or let be.
+//!   gave it, and pops up. What is on show is then compared with what is listed: changed, withdrawn, or let be; what is
+//!   to come back (M4) is remembered until a list shows it.
 //! - **A click** (D1 to D3) is reported, then goes to the app (S2) or is the default action's turn. Before `init` it is
 //!   kept, for 60 s.
 //! - **Rings** are derived at the end of each input from what is held: pending, before its deadline, and not answered
@@ -219,7 +220,7 @@ impl Session {
     fn init(&mut self, config: Config, take_up: bool) {
         let first = self.config.replace(config).is_none();
         if !first {
-            return self.render(&[], &[]);
+            return self.render(&[], Vec::new());
         }
         if !take_up {
             // spec: L9: an app started anew claims only what it takes up again

@@ -281,6 +281,7 @@ impl Session {
         self.wants.clear();
         self.keep.here.clear();
         self.keep.clicks.clear();
+        self.keep.back.clear();
         self.over = true;
         if self.link.as_ref().is_some_and(|link| link.synced) {
             self.ask(id, Ask::Uninit, false);
