@@ -336,12 +336,19 @@ pub struct Welcome {
     pub gone: Vec<InvitationId>,
     /// The unhandled missed calls.
     pub missed: MissedView,
-    /// Whom this user blocked.
-    pub blocked: Vec<UserId>,
-    /// Do-not-disturb.
-    pub do_not_disturb: Option<crate::line::DoNotDisturb>,
+    /// Who reaches the user, and when.
+    pub settings: Settings,
     /// The session of the same device, or the oldest one past the limit, that has to give way.
     pub replaced: Vec<SessionId>,
+}
+
+/// Who reaches a user, and when (L13): the same on all their devices, whichever of them set it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Settings {
+    /// Whom they blocked.
+    pub blocked: Vec<UserId>,
+    /// Do-not-disturb, while it holds.
+    pub do_not_disturb: Option<crate::line::DoNotDisturb>,
 }
 
 /// A user's unhandled missed calls, as one device is shown them (S12, M3, M7).
@@ -404,6 +411,13 @@ pub enum Output {
         to: SessionId,
         /// The view.
         view: MissedView,
+    },
+    /// The user's settings, which one of their devices changed.
+    Settings {
+        /// To whom.
+        to: SessionId,
+        /// As they are now.
+        settings: Settings,
     },
     /// What another device in the same call has for this one's media.
     Signal {

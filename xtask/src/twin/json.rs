@@ -197,8 +197,6 @@ fn server_frame(frame: &Frame) -> ServerFrame {
             user: person,
             ping,
             token_expires_in,
-            blocked: Vec::new(),
-            do_not_disturb: None,
         })),
         Frame::Call(view) => ServerFrame::Call(view),
         Frame::Gone(id) => ServerFrame::Gone(id),

@@ -41,8 +41,7 @@ pub(crate) fn hello(txn: &mut Txn<'_>, hello: &Hello) -> Result<Reply, Stop> {
         calls,
         gone,
         missed: super::missed_view(line, line.device(&by.device)),
-        blocked: line.record.blocked.iter().cloned().collect(),
-        do_not_disturb: line.record.do_not_disturb.clone().filter(|d| txn.cx.now < d.until),
+        settings: super::settings_view(line, txn.cx.now),
         replaced,
     })))
 }

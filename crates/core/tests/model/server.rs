@@ -184,8 +184,8 @@ fn frames(output: Output) -> (SessionId, Vec<Frame>) {
         Output::Reply { request: None, answer, .. } => panic!("a hello was answered with {answer:?}"),
         Output::Call { to, view } => (to, vec![Frame::Call(view)]),
         Output::Missed { to, view } => (to, vec![Frame::Missed(view)]),
-        // These phones have no media.
-        Output::Signal { to, .. } => (to, Vec::new()),
+        // These phones have no media, and their people no settings.
+        Output::Signal { to, .. } | Output::Settings { to, .. } => (to, Vec::new()),
         // Its connection is broken already.
         Output::Replaced { session } => (session, Vec::new()),
     }

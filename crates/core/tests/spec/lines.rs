@@ -211,7 +211,11 @@ fn what_others_get(b_does: fn(&mut Server, &Actor), script: fn(&mut Server, &Act
     script(&mut s, &a);
     let b_too = |to: &SessionId| s.seen.get(to).is_some_and(|(who, _)| *who == user("b"));
     let to_others = |o: &Output| {
-        let (Output::Reply { to, .. } | Output::Call { to, .. } | Output::Missed { to, .. }) = o else {
+        let (Output::Reply { to, .. }
+        | Output::Call { to, .. }
+        | Output::Missed { to, .. }
+        | Output::Settings { to, .. }) = o
+        else {
             return false;
         };
         !b_too(to)
