@@ -142,7 +142,8 @@
  * @property {number} whole `others` is whole up to this revision
  * @property {number|null} open the turn that S4 was given for, until its end was told
  * @property {number} rung the last turn that S4 was given for
- * @property {number} mine the last turn known to be answered on this device
+ * @property {number} answered the last turn that this device accepted or declined, by the reply: its view comes behind
+ * @property {number} mine the last turn that a view showed to be answered on this device
  * @property {Sent|null} sent
  * @property {Next|null} next
  * @property {number} calm until then a crowd's views wait, so that S10 comes at most twice a second

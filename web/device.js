@@ -281,6 +281,8 @@ export class DeviceSession {
     if (at < 0) return;
     const [{ frame, own, again, missed }] = requests.splice(at, 1);
     if (!own) this.outcome(id, error ? { error } : { ok: ok ?? {} });
+    const answered = !error && ["accept", "reject"].includes(frame.type) && this.held(frame.invitation_id);
+    if (answered) answered.answered = Math.max(answered.answered, frame.turn); // its view comes behind
     if (frame.type === "dial_back" && missed) this.dialed(missed, ok, error, again);
     else if (own && frame.type === "fetch") this.fetched(frame.invitation_id, frame.offset, error ? null : ok?.call);
     else if (error) { // M4: what never reached the server handles nothing
@@ -368,8 +370,8 @@ export class DeviceSession {
       const oldest = out.find((h) => h.view?.ended) ?? out[0] ?? s.calls[0];
       s.calls = s.calls.filter((h) => h !== oldest);
     }
-    s.calls.push({ id, view: null, others: [], custom: null, lacking: false, whole: 0, open: null, rung: -1, mine: -1,
-      sent: null, next: null, calm: 0 });
+    s.calls.push({ id, view: null, others: [], custom: null, lacking: false, whole: 0, open: null, rung: -1, answered: -1,
+      mine: -1, sent: null, next: null, calm: 0 });
     return s.calls[s.calls.length - 1];
   }
 
@@ -573,9 +575,9 @@ export class DeviceSession {
     const answering = (/** @type {string} */ id) =>
       s.requests.some(({ frame: f }) => (f.type === "accept" || f.type === "reject") && f.invitation_id === id);
     const due = [];
-    for (const { id, open, view } of s.calls) {
+    for (const { id, open, view, answered } of s.calls) {
       const turn = open != null && ownTurn(view, open);
-      if (!turn || !pending(turn.state) || turn.deadline <= s.now || answering(id)) continue;
+      if (!turn || !pending(turn.state) || turn.deadline <= s.now || turn.no <= answered || answering(id)) continue;
       due.push({ invitation_id: id, turn: turn.no });
     }
     for (const r of s.rings) if (!due.some((d) => same(d, r))) this.out.push({ type: "unring", ...r });

@@ -162,6 +162,12 @@ impl Session {
         if !request.own {
             self.outcome(request.id, answer.clone());
         }
+        if let (Ask::Accept { invitation, turn } | Ask::Reject { invitation, turn, .. }, Ok(_)) =
+            (&request.ask, &answer)
+            && let Some(held) = self.calls.iter_mut().find(|held| held.id == *invitation)
+        {
+            held.answered = held.answered.max(*turn);
+        }
         match (request.ask, answer) {
             (Ask::Send { invitees, .. } | Ask::Invite { invitees, .. }, Ok(Answered::Core(Reply::Made(made)))) => {
                 if let Made::Invited { invitation, refused, .. } = made {
