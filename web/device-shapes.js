@@ -21,7 +21,7 @@
 //   {type:"tick"}      time passed
 //
 // OUTPUTS
-//   {type:"hello", holds:[{invitation_id, revision}], claim?:{invitation_id}|{request_id}}
+//   {type:"hello", holds:[{invitation_id, revision}], claim:{invitation_id?, request_ids:[…]}}
 //        complete it with type, token, protocol, device and the wire's config, and send it
 //   {type:"send", frame}     a wire frame to send
 //   {type:"close"}           nothing was heard for too long (N3), close the connection, then input `closed`
@@ -142,7 +142,8 @@
  * @property {number} whole `others` is whole up to this revision
  * @property {number|null} open the turn that S4 was given for, until its end was told
  * @property {number} rung the last turn that S4 was given for
- * @property {number} mine the last turn known to be answered on this device
+ * @property {number} answered the last turn that this device accepted or declined, by the reply: its view comes behind
+ * @property {number} mine the last turn that a view showed to be answered on this device
  * @property {Sent|null} sent
  * @property {Next|null} next
  * @property {number} calm until then a crowd's views wait, so that S10 comes at most twice a second
@@ -169,6 +170,7 @@
  * @property {number} floor of a list that was cut off: what is older and comes up later isn't new
  * @property {(TurnId & {key: string, count: number, action: string|null})[]} shown
  * @property {{keys: string[], count: number}|null} summary
+ * @property {string[]} back what comes back silently, once the list says what it shows (M4)
  * @property {{user: string, at: number}[]} sounded
  * @property {{missed: MissedRef, at: number}[]} clicks before `init` (D3)
  * @property {string[]} here the calls that this device is in, the one it claims last

@@ -57,7 +57,7 @@ function body(m, count) {
 export class DeviceSession {
   /** @param {{user: string, device: string, seed: string, persisted?: any, snapshot?: any}} start */
   constructor({ user, device, seed, persisted, snapshot }) {
-    const kept = { known: [], floor: 0, shown: [], summary: null, sounded: [], clicks: [], requests: [], here: [] };
+    const kept = { known: [], floor: 0, shown: [], summary: null, back: [], sounded: [], clicks: [], requests: [], here: [] };
     const { requests, ...keep } = { ...kept, ...copy(persisted ?? {}) };
     /** @type {State} */
     this.s = snapshot ? copy(snapshot) : {
@@ -204,16 +204,10 @@ export class DeviceSession {
     s.link = { synced: false, heard: s.now, pinged: false, dead: false, ping: PING };
     const takenUp = s.keep.here.filter((id) => !this.held(id)).map((id) => ({ id, view: null })); // may be over by now
     const holds = [...takenUp, ...s.calls.filter((h) => !h.view?.ended)].slice(0, HELD).map((h) => ({ invitation_id: h.id, revision: h.view?.revision ?? 0 }));
-    const claim = this.claim();
-    this.out.push({ type: "hello", holds, ...(claim && { claim }) });
-  }
-
-  /** What it is in: an accept that may have been taken goes before the call it was in, then what may have put it there. */
-  claim() {
-    const asked = this.s.requests.filter((r) => r.again && engages(r));
-    const by = (/** @type {Request|undefined} */ r) => r && { request_id: r.id };
+    // What may have been taken may have put it into another call (C11), or been refused or lost.
+    const request_ids = s.requests.filter((r) => r.again && engages(r)).map((r) => r.id);
     const here = this.inCall();
-    return by(asked.find((r) => r.frame.type === "accept")) ?? (here ? { invitation_id: here } : by(asked[0]));
+    this.out.push({ type: "hello", holds, claim: { ...(here && { invitation_id: here }), request_ids } });
   }
   closed() {
     const { s, s: { link } } = this;
@@ -287,6 +281,8 @@ export class DeviceSession {
     if (at < 0) return;
     const [{ frame, own, again, missed }] = requests.splice(at, 1);
     if (!own) this.outcome(id, error ? { error } : { ok: ok ?? {} });
+    const answered = !error && ["accept", "reject"].includes(frame.type) && this.held(frame.invitation_id);
+    if (answered) answered.answered = Math.max(answered.answered, frame.turn); // its view comes behind
     if (frame.type === "dial_back" && missed) this.dialed(missed, ok, error, again);
     else if (own && frame.type === "fetch") this.fetched(frame.invitation_id, frame.offset, error ? null : ok?.call);
     else if (error) { // M4: what never reached the server handles nothing
@@ -351,7 +347,7 @@ export class DeviceSession {
     for (const r of s.requests.splice(0)) if (!r.own) this.outcome(r.id, gone);
     for (const { key } of s.keep.shown.splice(0)) this.out.push({ type: "withdraw", key });
     if (s.keep.summary) this.out.push({ type: "withdraw", key: SUMMARY });
-    Object.assign(s.keep, { summary: null, here: [], clicks: [] });
+    Object.assign(s.keep, { summary: null, here: [], clicks: [], back: [] });
     Object.assign(s, { calls: [], wants: [], over: true });
     if (s.link?.synced) this.ask({ type: "uninit", id }, false);
     else this.outcome(id, { ok: {} });
@@ -374,8 +370,8 @@ export class DeviceSession {
       const oldest = out.find((h) => h.view?.ended) ?? out[0] ?? s.calls[0];
       s.calls = s.calls.filter((h) => h !== oldest);
     }
-    s.calls.push({ id, view: null, others: [], custom: null, lacking: false, whole: 0, open: null, rung: -1, mine: -1,
-      sent: null, next: null, calm: 0 });
+    s.calls.push({ id, view: null, others: [], custom: null, lacking: false, whole: 0, open: null, rung: -1, answered: -1,
+      mine: -1, sent: null, next: null, calm: 0 });
     return s.calls[s.calls.length - 1];
   }
 
@@ -579,9 +575,9 @@ export class DeviceSession {
     const answering = (/** @type {string} */ id) =>
       s.requests.some(({ frame: f }) => (f.type === "accept" || f.type === "reject") && f.invitation_id === id);
     const due = [];
-    for (const { id, open, view } of s.calls) {
+    for (const { id, open, view, answered } of s.calls) {
       const turn = open != null && ownTurn(view, open);
-      if (!turn || !pending(turn.state) || turn.deadline <= s.now || answering(id)) continue;
+      if (!turn || !pending(turn.state) || turn.deadline <= s.now || turn.no <= answered || answering(id)) continue;
       due.push({ invitation_id: id, turn: turn.no });
     }
     for (const r of s.rings) if (!due.some((d) => same(d, r))) this.out.push({ type: "unring", ...r });
@@ -648,6 +644,7 @@ export class DeviceSession {
   /** Shows what is listed; `fresh` pops up, `back` comes back silently. @param {TurnId[]} fresh @param {string[]} back */
   render(fresh, back) {
     const { keep, missed, config } = this.s;
+    keep.back = [...new Set([...keep.back, ...back])].slice(-SHOWN); // until a list says what it shows
     if (!missed || !config) return;
     const { groups, all } = this.groups(missed, config.missed_call, fresh);
     const listed = (/** @type {string} */ key) => groups.some((g) => g.key === key);
@@ -668,9 +665,10 @@ export class DeviceSession {
       } else if (g.fresh) this.show(g, sounds());
       else {
         const changed = shown && !(same(shown, g.missed) && shown.count === g.count && shown.action === g.action);
-        if (changed || (!shown && back.includes(g.key) && !this.handling(g.key))) this.show(g, false);
+        if (changed || (!shown && keep.back.includes(g.key) && !this.handling(g.key))) this.show(g, false);
       }
     }
+    keep.back = keep.back.filter((key) => !all && !listed(key));
     this.summarise(keys, louds.includes(true), Math.max(0, ...groups.map((g) => g.at)), missed.total);
     for (const { key } of keep.shown.splice(0, keep.shown.length - SHOWN)) this.out.push({ type: "withdraw", key });
   }
@@ -745,14 +743,16 @@ export class DeviceSession {
     keep.shown = keep.shown.filter((x) => x.key !== key);
     if (config) this.deliver(missed, at);
     else if (!keep.clicks.some((c) => same(c.missed, missed))) {
-      keep.clicks = [...keep.clicks, { missed, at }].slice(-CLICKS);
+      keep.clicks.push({ missed, at });
+      for (const old of keep.clicks.splice(0, keep.clicks.length - CLICKS)) this.showAgain(old.missed);
     }
   }
 
   /** Reports a click, hands it to the app or to the default action (D1). @param {MissedRef} missed @param {number} at */
   deliver(missed, at) {
     const { now, config } = this.s;
-    if (now - at > CLICK_LASTS || this.asking("click", (f) => same(f, missed))) return;
+    if (this.asking("click", (f) => same(f, missed))) return;
+    if (now - at > CLICK_LASTS) return this.showAgain(missed); // D3: the app only opens
     this.askOwn({ type: "click", invitation_id: missed.invitation_id, turn: missed.turn }, missed);
     if (config?.clicked) this.waitFor(missed, null, true);
     else this.out.push({ type: "default_action", missed });

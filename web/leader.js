@@ -39,7 +39,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @property {string | null} inCall
  * @property {{calls: any[], total: number}} missed
  * @property {Ring[]} rings
- * @property {string[]} blocked whom this user blocked, as the last connection said and this device changed since
+ * @property {string[]} blocked whom this user blocked, as the server said last
  * @property {{until: number, letThrough: string[]} | null} doNotDisturb likewise; `until` by this browser's clock
  * @property {unknown} snapshot opaque
  * @property {string[]} acts requests without an answer
@@ -155,7 +155,6 @@ export class Leader {
     const act = {};
     act.promise = new Promise((resolve, reject) => Object.assign(act, { resolve, reject }));
     this.acts.set(id, act);
-    act.promise.then(() => this.settled(ask), () => undefined);
     if (!this.begun.delete(id)) this.input({ type: "act", id, ask });
     return act.promise;
   }
@@ -180,16 +179,6 @@ export class Leader {
     this.passing.clear();
   }
 
-  /** What a request that was taken changes in what is shown of the user. @param {any} ask */
-  settled(ask) {
-    if (ask.type === "block") this.blocked = [...this.blocked.filter((user) => user !== ask.user), ask.user];
-    else if (ask.type === "unblock") this.blocked = this.blocked.filter((user) => user !== ask.user);
-    else if (ask.type === "do_not_disturb") {
-      this.doNotDisturb = ask.for_ms ? { until: Date.now() + ask.for_ms, letThrough: ask.let_through } : null;
-    } else return;
-    if (!this.stopped) this.publish();
-  }
-
   /** @param {any} frame of the server */
   frame(frame) {
     const waiting = frame.type === "reply" ? this.passing.get(frame.id) : undefined;
@@ -200,9 +189,9 @@ export class Leader {
       // To the machine it is a sign of life.
       return this.input({ type: "frame", frame: { type: "pong" } });
     }
-    if (frame.type === "welcome") {
+    if (frame.type === "settings") {
       const { blocked, do_not_disturb: quiet } = frame;
-      this.blocked = blocked ?? [];
+      this.blocked = blocked;
       this.doNotDisturb = quiet ? { until: Date.now() + quiet.remaining_ms, letThrough: quiet.let_through } : null;
     }
     this.input({ type: "frame", frame });

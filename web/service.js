@@ -354,13 +354,13 @@ export class CallInvitationService extends EventTarget {
     return { calls: calls.map(missedCall), total };
   }
 
-  /** Whom this user blocked, as the last connection said and this device changed since. @returns {string[]} */
+  /** Whom this user blocked, on whichever device. @returns {string[]} */
   get blocked() {
     return this.#state?.blocked ?? [];
   }
 
   /**
-   * Do-not-disturb while it holds, likewise; `until` in ms since 1970.
+   * Do-not-disturb while it holds, whichever device set it; `until` in ms since 1970.
    * @returns {{until: number, letThrough: string[]} | null}
    */
   get doNotDisturb() {

@@ -137,6 +137,25 @@ story("who is blocked rings no more, and can't tell; who is unblocked rings agai
   await bob.missed(0);
 });
 
+// spec: L13
+story("blocks and do-not-disturb set on one device show on the other at once, and hold there", async (stage) => {
+  await stage.serve();
+  const [alice, bob, elsewhere] = [await stage.person("alice"), await stage.person("bob"), await stage.person("bob")];
+  await bob.block("carol");
+  await elsewhere.blocks("carol");
+  await elsewhere.block("carol", false);
+  await bob.blocks("carol", false);
+  await bob.quiet({ through: ["carol"] });
+  await elsewhere.shows("#quiet.on");
+  await elsewhere.page.locator("#quiet").click();
+  await elsewhere.shows("#quiet-now", "Let through: Carol.");
+  assert.ok(await elsewhere.page.locator('#quiet-through input[value="carol"]').isChecked());
+  await elsewhere.page.locator("#quiet-off").click();
+  for (const device of [bob, elsewhere]) await device.hides("#quiet.on");
+  await alice.call(["bob"]);
+  for (const device of [bob, elsewhere]) await device.rings("Alice");
+});
+
 // spec: S12, M4
 story("missed calls are counted in the list, the tab's title and the app's badge", async (stage) => {
   await stage.serve();

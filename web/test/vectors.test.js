@@ -24,7 +24,7 @@ function connected() {
   session.input(0, { type: "opened" });
   const user = { id: "bob", name: "Bob" };
   const welcome = { type: "welcome", protocol: 1, user, device_id: "d-1", ping_ms: 10_000, token_expires_in_ms: 3_600_000 };
-  for (const frame of [{ ...welcome, blocked: [] }, { type: "synced" }]) session.input(0, { type: "frame", frame });
+  for (const frame of [welcome, { type: "synced" }]) session.input(0, { type: "frame", frame });
   return session;
 }
 

@@ -2,7 +2,8 @@
 
 use crate::task::{Command, Commands};
 use crate::{
-    CallId, CallType, CallUser, Code, EndReason, Invitation, MissedCall, MissedCallRef, Signal, TurnState, UserId,
+    CallId, CallType, CallUser, Code, DoNotDisturb, EndReason, Invitation, MissedCall, MissedCallRef, Signal,
+    TurnState, UserId,
 };
 use ringback_core::device::{Connection, Elsewhere, Event};
 use std::fmt;
@@ -124,6 +125,10 @@ pub enum CallEvent {
     MissedCallsChanged {
         missed_calls: Vec<MissedCall>,
         count: usize,
+    },
+    SettingsChanged {
+        blocked: Vec<UserId>,
+        do_not_disturb: Option<DoNotDisturb>,
     },
     ConnectionStateChanged {
         state: ConnectionState,
@@ -287,6 +292,9 @@ pub trait CallInvitationEvents: Send + Sync + 'static {
     /// The unhandled missed calls, newest first, and how many there are, for a badge (S12).
     fn on_missed_calls_changed(&self, missed_calls: &[MissedCall], count: usize) {}
 
+    /// Whom the user blocked, and do-not-disturb (L13), on whichever of their devices it was set.
+    fn on_settings_changed(&self, blocked: &[UserId], do_not_disturb: Option<&DoNotDisturb>) {}
+
     /// How the connection stands (S13).
     fn on_connection_state_changed(&self, state: ConnectionState) {}
 
@@ -449,6 +457,9 @@ impl CallEvent {
                 app.on_call_ended(call_id, *reason, invitation.as_ref());
             }
             Self::MissedCallsChanged { missed_calls, count } => app.on_missed_calls_changed(missed_calls, *count),
+            Self::SettingsChanged { blocked, do_not_disturb } => {
+                app.on_settings_changed(blocked, do_not_disturb.as_ref());
+            }
             Self::ConnectionStateChanged { state } => app.on_connection_state_changed(*state),
             Self::TokenWillExpire { remaining } => app.on_token_will_expire(*remaining),
             Self::Error { code, message } => app.on_error(code, message),

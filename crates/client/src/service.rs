@@ -8,7 +8,7 @@ use crate::link::{Address, Link};
 use crate::media::SIGNALS;
 use crate::notifier::Ring;
 use crate::shapes::{
-    Accepted, DialedBack, DoNotDisturb, HistoryPage, Init, InviteOptions, MissedCalls, SendOptions, Sent,
+    Accepted, DialedBack, DoNotDisturb, HistoryPage, Init, InviteOptions, MissedCalls, SendOptions, Sent, left_of,
 };
 use crate::task::{Answer, COMMANDS, Clock, Command, Commands, Shared, Standing, Task, lock, request_id};
 use crate::{Call, CallType, Code, InvitationId, MissedCallRef, UserId};
@@ -16,7 +16,7 @@ use ringback_core::device::{Answered, Ask, DialBack, Input, Persisted, Secret, S
 use ringback_core::id::{DeviceId, RequestId};
 use ringback_core::line::Made;
 use ringback_core::step::{CancelWhom, Reply};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -257,34 +257,18 @@ impl CallInvitationService {
 
     /// Hears no more from a user; they can't tell (L13).
     pub async fn block(&self, user: &str) -> Result<(), CallError> {
-        let user = check_id("user", user)?;
-        self.done(Ask::Block(user.clone())).await?;
-        let mut standing = lock(&self.shared.standing);
-        if !standing.blocked.contains(&user) {
-            standing.blocked.push(user);
-        }
-        Ok(())
+        self.done(Ask::Block(check_id("user", user)?)).await
     }
 
     /// Hears from a user again.
     pub async fn unblock(&self, user: &str) -> Result<(), CallError> {
-        let user = check_id("user", user)?;
-        self.done(Ask::Unblock(user.clone())).await?;
-        lock(&self.shared.standing).blocked.retain(|blocked| *blocked != user);
-        Ok(())
+        self.done(Ask::Unblock(check_id("user", user)?)).await
     }
 
     /// Lets nothing ring for so long, but `let_through`; calls are then missed silently (L13). None: rings again.
     pub async fn set_do_not_disturb(&self, lasts: Option<Duration>, let_through: &[&str]) -> Result<(), CallError> {
         let people: Result<Vec<_>, _> = let_through.iter().map(|user| check_id("let_through", user)).collect();
-        let let_through = people?;
-        self.done(Ask::DoNotDisturb { lasts, let_through: let_through.clone() }).await?;
-        let let_through: BTreeSet<UserId> = let_through.into_iter().collect();
-        lock(&self.shared.standing).do_not_disturb = lasts.map(|lasts| {
-            let until = self.shared.clock.now() + lasts;
-            ringback_core::line::DoNotDisturb { until, let_through }
-        });
-        Ok(())
+        self.done(Ask::DoNotDisturb { lasts, let_through: people? }).await
     }
 
     /// Takes a new token before, or after, the old one has expired (S15).
@@ -348,18 +332,17 @@ impl CallInvitationService {
         MissedCalls { calls, total: missed.map_or(0, |missed| missed.total) }
     }
 
-    /// Whom this user blocked, as the last connection said and this device changed since.
+    /// Whom this user blocked, on whichever device.
     pub fn blocked(&self) -> Vec<UserId> {
-        lock(&self.shared.standing).blocked.clone()
+        lock(&self.shared.standing).settings.blocked.clone()
     }
 
-    /// Do-not-disturb while it holds, as the last connection said and this device changed since.
+    /// Do-not-disturb while it holds, whichever device set it.
     pub fn do_not_disturb(&self) -> Option<DoNotDisturb> {
         let now = self.shared.clock.now();
         let standing = lock(&self.shared.standing);
-        let set = standing.do_not_disturb.as_ref().filter(|set| now < set.until)?;
-        let let_through = set.let_through.iter().cloned().collect();
-        Some(DoNotDisturb { remaining: now.until(set.until), let_through })
+        let set = standing.settings.do_not_disturb.as_ref().filter(|set| now < set.until)?;
+        Some(left_of(set, now))
     }
 
     /// Waits until the device is connected and up to date; an error if it doesn't come back by itself.

@@ -7,6 +7,7 @@ use crate::notifier::Notifier;
 use crate::token::TokenSource;
 use crate::{CallId, CallUser, Code, HistoryEntry, InvitationId, MissedCall, MissedCallRef, UserId};
 use ringback_core::step;
+use ringback_core::time::Timestamp;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -240,6 +241,11 @@ pub struct DoNotDisturb {
     pub remaining: Duration,
     /// Who rings all the same.
     pub let_through: Vec<UserId>,
+}
+
+/// What is left of do-not-disturb.
+pub(crate) fn left_of(set: &ringback_core::line::DoNotDisturb, now: Timestamp) -> DoNotDisturb {
+    DoNotDisturb { remaining: now.until(set.until), let_through: set.let_through.iter().cloned().collect() }
 }
 
 /// A user's name, or their id where the name isn't known.

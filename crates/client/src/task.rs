@@ -7,12 +7,13 @@ use crate::keep::Keep;
 use crate::link::{Address, Failed, Happened, Link, back_off};
 use crate::media::{Passing, Waiting};
 use crate::notifier::{Clicks, Notification, Notifier, Ring};
+use crate::shapes::left_of;
 use crate::token::TokenSource;
 use crate::{HistoryPage, MissedCallRef, Signal, wire};
 use ringback_core::device::{Answered, Ask, Bye, Connection, DialBack, Event, Input, Output, Persisted, Session, Show};
 use ringback_core::id::{DeviceId, RequestId, UserId};
-use ringback_core::line::DoNotDisturb;
 use ringback_core::refusal::Refusal;
+use ringback_core::step::Settings;
 use ringback_core::time::Timestamp;
 use ringback_protocol::{ClientFrame, Handshake, ServerFrame, Token, VERSION};
 use std::collections::{HashMap, VecDeque};
@@ -28,6 +29,8 @@ use tracing::{debug, error, warn};
 pub(crate) const COMMANDS: usize = 64;
 /// A connection that lasted this long was a good one: the next wait is short again.
 const GOOD: Duration = Duration::from_secs(10);
+/// Ends of do-not-disturb closer than this are one: what is left of it travelled over a network.
+const SAME_END: Duration = Duration::from_secs(1);
 
 /// What a request came to.
 pub(crate) type Outcome = Result<Answer, Refusal>;
@@ -103,12 +106,11 @@ impl Clock {
     }
 }
 
-/// What the server said of the user at the last connection, and this device changed since.
+/// How the connection stands, and what the server said last of the user.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     pub(crate) connection: Option<ConnectionState>,
-    pub(crate) blocked: Vec<UserId>,
-    pub(crate) do_not_disturb: Option<DoNotDisturb>,
+    pub(crate) settings: Settings,
 }
 
 /// What the service and its task share.
@@ -286,12 +288,8 @@ impl Task {
         };
         let bye = if let ServerFrame::Bye(bye) = &frame { Some(bye.clone()) } else { None };
         match &frame {
-            ServerFrame::Welcome(greeting) => {
-                self.refused = false;
-                let mut standing = lock(&self.shared.standing);
-                standing.blocked.clone_from(&greeting.blocked);
-                standing.do_not_disturb.clone_from(&greeting.do_not_disturb);
-            }
+            ServerFrame::Welcome(_) => self.refused = false,
+            ServerFrame::Settings(settings) => self.set(settings.clone()),
             ServerFrame::Synced => {
                 self.told = false;
                 self.link.synced();
@@ -308,6 +306,19 @@ impl Task {
         }
         self.inputs(inputs).await;
         self.page = None;
+    }
+
+    /// The server said how the user is to be reached (L13).
+    fn set(&self, settings: Settings) {
+        let before = std::mem::replace(&mut lock(&self.shared.standing).settings, settings.clone());
+        let until = |set: &Settings| set.do_not_disturb.as_ref().map_or(Timestamp(0), |set| set.until);
+        let let_through = |set: &Settings| set.do_not_disturb.as_ref().map(|set| set.let_through.clone());
+        let same_end = until(&before).0.abs_diff(until(&settings).0) < SAME_END.as_millis() as u64;
+        if before.blocked != settings.blocked || let_through(&before) != let_through(&settings) || !same_end {
+            let Settings { blocked, do_not_disturb } = settings;
+            let do_not_disturb = do_not_disturb.map(|set| left_of(&set, self.shared.clock.now()));
+            self.tell(CallEvent::SettingsChanged { blocked, do_not_disturb });
+        }
     }
 
     /// What follows from a bye: come back, with a new token, or not at all.

@@ -81,8 +81,8 @@ pub(crate) fn frame(frame: ServerFrame) -> (Frame, Option<HistoryPage>) {
         ServerFrame::Gone(invitation) => Frame::Gone(invitation),
         ServerFrame::Missed(view) => Frame::Missed(view),
         ServerFrame::Synced => Frame::Synced,
-        // What media says, and is told, doesn't concern the machine.
-        ServerFrame::Pong | ServerFrame::Signal(_) => Frame::Alive,
+        // What media says, and the settings, don't concern the machine.
+        ServerFrame::Pong | ServerFrame::Signal(_) | ServerFrame::Settings(_) => Frame::Alive,
         ServerFrame::Reply { id, answer } => Frame::Reply {
             id,
             answer: answer.map(|done| match done {

@@ -70,16 +70,34 @@ pub struct Hello {
     /// Each invitation that the device holds, with the revision it has; at most 64.
     pub holds: Vec<(InvitationId, u64)>,
     /// The call it says it is in (L9).
-    pub claim: Option<Claim>,
+    pub claim: Claim,
 }
 
-/// How a connection names the call that its device is in (L9).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Claim {
-    /// By the invitation.
-    Invitation(InvitationId),
-    /// By the unanswered `send`, `accept`, `join` or `dialBack` that put it there.
-    Request(RequestId),
+/// How a connection names the call that its device is in (L9): the one that it knows of, and the requests that may have
+/// put it into another since. It is in one at most, so naming more claims no more.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Claim {
+    /// The call that it was in when it last heard.
+    pub invitation: Option<InvitationId>,
+    /// Its unanswered `send`, `accept`, `join` and `dialBack`.
+    pub requests: Vec<RequestId>,
+}
+
+impl Claim {
+    /// Names a call.
+    pub fn of(invitation: InvitationId) -> Self {
+        Self { invitation: Some(invitation), requests: Vec::new() }
+    }
+
+    /// Names a request.
+    pub fn by(request: RequestId) -> Self {
+        Self { invitation: None, requests: vec![request] }
+    }
+
+    /// Whether it names this call, into which this request put the device.
+    pub fn names(&self, invitation: InvitationId, asked: Option<&RequestId>) -> bool {
+        self.invitation == Some(invitation) || asked.is_some_and(|request| self.requests.contains(request))
+    }
 }
 
 /// Someone to be invited.
@@ -318,12 +336,19 @@ pub struct Welcome {
     pub gone: Vec<InvitationId>,
     /// The unhandled missed calls.
     pub missed: MissedView,
-    /// Whom this user blocked.
-    pub blocked: Vec<UserId>,
-    /// Do-not-disturb.
-    pub do_not_disturb: Option<crate::line::DoNotDisturb>,
+    /// Who reaches the user, and when.
+    pub settings: Settings,
     /// The session of the same device, or the oldest one past the limit, that has to give way.
     pub replaced: Vec<SessionId>,
+}
+
+/// Who reaches a user, and when (L13): the same on all their devices, whichever of them set it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Settings {
+    /// Whom they blocked.
+    pub blocked: Vec<UserId>,
+    /// Do-not-disturb, while it holds.
+    pub do_not_disturb: Option<crate::line::DoNotDisturb>,
 }
 
 /// A user's unhandled missed calls, as one device is shown them (S12, M3, M7).
@@ -386,6 +411,13 @@ pub enum Output {
         to: SessionId,
         /// The view.
         view: MissedView,
+    },
+    /// The user's settings, which one of their devices changed.
+    Settings {
+        /// To whom.
+        to: SessionId,
+        /// As they are now.
+        settings: Settings,
     },
     /// What another device in the same call has for this one's media.
     Signal {

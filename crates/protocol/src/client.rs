@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Held invitations that a hello may name.
 pub const HOLDS: usize = 64;
+/// Unanswered requests that a hello may claim by: as many as a client has at most.
+pub const CLAIMS: usize = 128;
 /// Bytes that a token may have.
 pub const TOKEN_BYTES: usize = 8 * 1024;
 /// Entries of a page of history.
@@ -85,8 +87,8 @@ pub struct Handshake {
     pub terms: Terms,
     /// The invitations that the device holds, with the revision it has; at most [`HOLDS`].
     pub holds: Vec<(InvitationId, u64)>,
-    /// The call that it says it is in (L9).
-    pub claim: Option<Claim>,
+    /// The call that it says it is in (L9); at most [`CLAIMS`] requests.
+    pub claim: Claim,
 }
 
 impl Handshake {
@@ -237,13 +239,13 @@ fn holds(fields: Fields<'_>) -> Result<Vec<(InvitationId, u64)>, Refusal> {
         .collect()
 }
 
-fn claim(fields: Fields<'_>) -> Result<Option<Claim>, Refusal> {
-    let Some(claim) = fields.object("claim")? else { return Ok(None) };
-    match (claim.get("invitation_id"), claim.get("request_id")) {
-        (Some(value), None) => id("claim.invitation_id", value).map(|id| Some(Claim::Invitation(id))),
-        (None, Some(value)) => id("claim.request_id", value).map(|id| Some(Claim::Request(id))),
-        _ => Err(Refusal::field("claim", "must have either invitation_id or request_id")),
-    }
+fn claim(fields: Fields<'_>) -> Result<Claim, Refusal> {
+    let Some(claim) = fields.object("claim")? else { return Ok(Claim::default()) };
+    let requests = claim.list("claim.request_ids", CLAIMS)?.unwrap_or_default();
+    Ok(Claim {
+        invitation: claim.maybe_id("claim.invitation_id")?,
+        requests: requests.iter().map(|value| id("claim.request_ids", value)).collect::<Result<_, _>>()?,
+    })
 }
 
 impl ClientFrame {
@@ -296,10 +298,10 @@ impl Handshake {
                 "call_waiting": self.config.call_waiting,
             },
             "holds": holds,
-            "claim": self.claim.as_ref().map(|claim| match claim {
-                Claim::Invitation(id) => json!({ "invitation_id": id.to_string() }),
-                Claim::Request(id) => json!({ "request_id": id.as_str() }),
-            }),
+            "claim": {
+                "invitation_id": self.claim.invitation.map(|id| id.to_string()),
+                "request_ids": self.claim.requests.iter().map(RequestId::as_str).collect::<Vec<_>>(),
+            },
         })
     }
 }

@@ -7,9 +7,9 @@ use crate::view::{CallWire, DoNotDisturbWire, HistoryWire, MissedCallWire, Misse
 use crate::word::{Named, Text, Word};
 use ringback_core::call::CallView;
 use ringback_core::id::{CallId, DeviceId, InvitationId, Person, RequestId, TurnNo, UserId};
-use ringback_core::line::{DoNotDisturb, HistoryRecord, Made};
+use ringback_core::line::{HistoryRecord, Made};
 use ringback_core::refusal::{Code, Refusal};
-use ringback_core::step::{Details, MissedView, Reply, Signal, Welcome};
+use ringback_core::step::{Details, MissedView, Reply, Settings, Signal, Welcome};
 use ringback_core::time::Timestamp;
 use serde::Deserialize;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub enum ServerFrame {
     Gone(InvitationId),
     /// The unhandled missed calls.
     Missed(MissedView),
+    /// Who reaches the user, and when.
+    Settings(Settings),
     /// What a connection begins with is complete.
     Synced,
     /// What another device in the same call has for this one's media.
@@ -55,10 +57,6 @@ pub struct Greeting {
     pub ping: Duration,
     /// For how long the token is still valid.
     pub token_expires_in: Duration,
-    /// Whom this user blocked.
-    pub blocked: Vec<UserId>,
-    /// Do-not-disturb, while it holds.
-    pub do_not_disturb: Option<DoNotDisturb>,
 }
 
 /// What a request that was taken is answered with.
@@ -154,23 +152,17 @@ impl From<Refusal> for Bye {
     }
 }
 
-/// The frames that a connection begins with, in their order: `welcome`, the calls, the gone ones, `missed`, `synced`.
+/// The frames that a connection begins with, in their order: `welcome`, `settings`, the calls, the gone ones, `missed`,
+/// `synced`.
 pub fn opening(
     welcome: Welcome,
     device: DeviceId,
     ping: Duration,
     token_expires_in: Duration,
 ) -> impl Iterator<Item = ServerFrame> {
-    let greeting = Greeting {
-        protocol: VERSION,
-        user: welcome.person,
-        device,
-        ping,
-        token_expires_in,
-        blocked: welcome.blocked,
-        do_not_disturb: welcome.do_not_disturb,
-    };
-    std::iter::once(ServerFrame::Welcome(greeting.into()))
+    let greeting = Greeting { protocol: VERSION, user: welcome.person, device, ping, token_expires_in };
+    [ServerFrame::Welcome(greeting.into()), ServerFrame::Settings(welcome.settings)]
+        .into_iter()
         .chain(welcome.calls.into_iter().map(|view| ServerFrame::Call(view.into())))
         .chain(welcome.gone.into_iter().map(ServerFrame::Gone))
         .chain([ServerFrame::Missed(welcome.missed), ServerFrame::Synced])
@@ -183,6 +175,7 @@ enum Wire {
     Call(CallWire),
     Gone { invitation_id: Text<InvitationId> },
     Missed(MissedWire),
+    Settings(SettingsWire),
     Synced,
     Signal(SignalWire),
     Pong,
@@ -197,6 +190,10 @@ struct WelcomeWire {
     device_id: Text<DeviceId>,
     ping_ms: u64,
     token_expires_in_ms: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct SettingsWire {
     blocked: Vec<Text<UserId>>,
     do_not_disturb: Option<DoNotDisturbWire>,
 }
@@ -277,6 +274,10 @@ impl Object for ServerFrame {
                 fields!(out, "type": "missed");
                 view.fields(out);
             }
+            Self::Settings(settings) => {
+                fields!(out, "type": "settings");
+                settings.fields(out);
+            }
             Self::Synced => fields!(out, "type": "synced"),
             Self::Signal(signal) => {
                 fields!(out, "type": "signal");
@@ -296,13 +297,20 @@ impl Object for ServerFrame {
 
 impl Object for Greeting {
     fn fields(&self, out: &mut Out) {
-        let now = out.now;
         fields!(out,
             "protocol": self.protocol,
             "user": self.user,
             "device_id": self.device,
             "ping_ms": self.ping,
             "token_expires_in_ms": self.token_expires_in,
+        );
+    }
+}
+
+impl Object for Settings {
+    fn fields(&self, out: &mut Out) {
+        let now = out.now;
+        fields!(out,
             "blocked": self.blocked,
             "do_not_disturb": self.do_not_disturb.as_ref().filter(|set| now < set.until),
         );
@@ -408,12 +416,14 @@ impl ServerFrame {
                 device: wire.device_id.0,
                 ping: Duration::from_millis(wire.ping_ms),
                 token_expires_in: Duration::from_millis(wire.token_expires_in_ms),
-                blocked: wire.blocked.into_iter().map(|user| user.0).collect(),
-                do_not_disturb: wire.do_not_disturb.map(|set| set.into_set(now)),
             })),
             Wire::Call(wire) => Self::Call(wire.into_view(now).into()),
             Wire::Gone { invitation_id } => Self::Gone(invitation_id.0),
             Wire::Missed(wire) => Self::Missed(wire.into()),
+            Wire::Settings(wire) => Self::Settings(Settings {
+                blocked: wire.blocked.into_iter().map(|user| user.0).collect(),
+                do_not_disturb: wire.do_not_disturb.map(|set| set.into_set(now)),
+            }),
             Wire::Synced => Self::Synced,
             Wire::Signal(wire) => Self::Signal(Signal {
                 invitation: wire.invitation_id.0,

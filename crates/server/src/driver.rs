@@ -303,6 +303,9 @@ impl Driver {
             }
             Output::Call { to, view } => self.registry.put(to, Outgoing::Frame(ServerFrame::Call(view))),
             Output::Missed { to, view } => self.registry.put(to, Outgoing::Frame(ServerFrame::Missed(view))),
+            Output::Settings { to, settings } => {
+                self.registry.put(to, Outgoing::Frame(ServerFrame::Settings(settings)))
+            }
             Output::Signal { to, signal } => {
                 self.metrics.signals.add(1);
                 self.registry.put(to, Outgoing::Frame(ServerFrame::Signal(signal)))

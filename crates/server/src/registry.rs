@@ -126,6 +126,7 @@ impl Mailbox {
 fn weight(outgoing: &Outgoing) -> usize {
     const PERSON: usize = 256;
     const MISSED: usize = 512;
+    const ID: usize = 128;
     let view = |view: &ringback_core::call::CallView| {
         let turns: usize = view.others.iter().map(|other| other.turns.len()).sum();
         view.custom_data.as_ref().map_or(0, |text| text.len()) + PERSON * (view.own.len() + view.others.len() + turns)
@@ -147,6 +148,10 @@ fn weight(outgoing: &Outgoing) -> usize {
             Outgoing::Frame(ServerFrame::Call(call)) => view(call),
             Outgoing::Frame(ServerFrame::Signal(signal)) => signal.data.len(),
             Outgoing::Frame(ServerFrame::Missed(missed)) => MISSED * missed.calls.len(),
+            Outgoing::Frame(ServerFrame::Settings(settings)) => {
+                let through = settings.do_not_disturb.as_ref().map_or(0, |set| set.let_through.len());
+                ID * (settings.blocked.len() + through)
+            }
             Outgoing::Frame(ServerFrame::Reply { answer: Ok(done), .. }) => reply(done),
             Outgoing::Frame(_) => 0,
         }

@@ -76,7 +76,7 @@ async fn a_session_opens_in_order_and_with_the_version_of_both() {
     alice.greet(&newer).await;
     let frames = alice.passed();
     let types: Vec<_> = frames.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
-    assert_eq!(types, ["welcome", "gone", "missed"]);
+    assert_eq!(types, ["welcome", "settings", "gone", "missed"]);
     assert_eq!(frames[0]["protocol"], 1);
     assert_eq!(frames[0]["user"], json!({"id":"alice","name":"Alice"}));
     assert_eq!(frames[0]["device_id"], "a1");
@@ -88,7 +88,7 @@ async fn a_session_opens_in_order_and_with_the_version_of_both() {
 async fn a_session_opens_in_one_write() {
     let server = TestServer::start().await;
     let _alice = server.device("alice", "a1").await;
-    assert_eq!(metric(server.address(), "ringback_frames_sent_total").await, 3.0);
+    assert_eq!(metric(server.address(), "ringback_frames_sent_total").await, 4.0);
     assert_eq!(metric(server.address(), "ringback_flushes_total").await, 1.0);
 }
 

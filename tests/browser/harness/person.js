@@ -100,9 +100,14 @@ export class Person {
 
   /** Blocks somebody, or no longer, by the button beside their name. @param {string} user @param {boolean} [blocked] */
   async block(user, blocked = true) {
-    const item = this.page.locator(`#people li[data-person="${user}"]`);
-    await item.locator("button.block").click();
-    await item.locator(".tag", { hasText: "Blocked" }).waitFor({ state: blocked ? "visible" : "hidden" });
+    await this.page.locator(`#people li[data-person="${user}"] button.block`).click();
+    await this.blocks(user, blocked);
+  }
+
+  /** Waits until the page shows somebody as blocked, or no longer. @param {string} user @param {boolean} [blocked] */
+  async blocks(user, blocked = true) {
+    const tag = this.page.locator(`#people li[data-person="${user}"] .tag`, { hasText: "Blocked" });
+    await tag.waitFor({ state: blocked ? "visible" : "hidden" });
   }
 
   /** Turns do-not-disturb on, for as long as the page proposes. @param {{ through?: string[] }} [options] who is let through */

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use ringback_core::device::{Answered, Ask, Connection, Elsewhere, Event, Frame, Input, Output};
 use ringback_core::line::Made;
 use ringback_core::refusal::Code;
-use ringback_core::step::{Claim, Reply};
+use ringback_core::step::Reply;
 use std::collections::BTreeMap;
 
 /// What a long comparison has to reach, each at least once.
@@ -42,10 +42,13 @@ const WANTED: &[&str] = &[
     "hello that holds",
     "claim of a call",
     "claim of a request",
+    "claim of a call and a request",
+    "claim of several requests",
     "ring",
     "ring ended",
     "shown with a sound",
     "shown silently",
+    "comes back later",
     "shown with Join",
     "summary",
     "summary silently",
@@ -123,10 +126,12 @@ impl Cover {
                 if !holds.is_empty() {
                     self.count("hello that holds");
                 }
-                match claim {
-                    Some(Claim::Invitation(_)) => self.count("claim of a call"),
-                    Some(Claim::Request(_)) => self.count("claim of a request"),
-                    None => {}
+                match (claim.invitation.is_some(), claim.requests.len()) {
+                    (false, 0) => {}
+                    (true, 0) => self.count("claim of a call"),
+                    (false, 1) => self.count("claim of a request"),
+                    (true, _) => self.count("claim of a call and a request"),
+                    (false, _) => self.count("claim of several requests"),
                 }
             }
             // The machine's own requests are named by its seed, the app's `r-…`.

@@ -6,7 +6,7 @@ use ringback_core::device::{
 };
 use ringback_core::id::{MissedId, Person, RequestId};
 use ringback_core::refusal::Refusal;
-use ringback_core::step::{CancelWhom, Claim, MissedEntry, MissedView, Ring};
+use ringback_core::step::{CancelWhom, MissedEntry, MissedView, Ring};
 use ringback_core::time::Timestamp;
 use ringback_protocol::{Bye as WireBye, ByeCode, Done, Greeting, ServerFrame};
 use serde_json::{Map, Value, json};
@@ -197,8 +197,6 @@ fn server_frame(frame: &Frame) -> ServerFrame {
             user: person,
             ping,
             token_expires_in,
-            blocked: Vec::new(),
-            do_not_disturb: None,
         })),
         Frame::Call(view) => ServerFrame::Call(view),
         Frame::Gone(id) => ServerFrame::Gone(id),
@@ -234,11 +232,10 @@ pub(super) fn output(output: &Output, me: &str, now: Timestamp) -> Value {
                 .iter()
                 .map(|(id, revision)| json!({ "invitation_id": id.to_string(), "revision": revision }))
                 .collect();
-            let claim = claim.as_ref().map(|claim| match claim {
-                Claim::Invitation(id) => json!({ "invitation_id": id.to_string() }),
-                Claim::Request(id) => json!({ "request_id": id.as_str() }),
-            });
-            dense(json!({ "type": "hello", "holds": holds, "claim": claim }))
+            let requests: Vec<_> = claim.requests.iter().map(|id| id.as_str()).collect();
+            let call = claim.invitation.map(|id| id.to_string());
+            let claim = dense(json!({ "invitation_id": call, "request_ids": requests }));
+            json!({ "type": "hello", "holds": holds, "claim": claim })
         }
         Output::Request { id, ask } => json!({ "type": "send", "frame": framed(id, ask) }),
         Output::Ping => json!({ "type": "send", "frame": { "type": "ping" } }),
@@ -422,6 +419,7 @@ fn persisted(state: &Persisted) -> Value {
         "summary": state.summary.as_ref().map(|s| json!({
             "keys": s.keys.iter().map(ToString::to_string).collect::<Vec<_>>(), "count": s.count,
         })),
+        "back": state.back.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "sounded": state.sounded.iter().map(|(user, at)| json!({ "user": user.as_str(), "at": at.0 })).collect::<Vec<_>>(),
         "clicks": state.clicks.iter().map(|(m, at)| json!({ "missed": missed_ref(m), "at": at.0 })).collect::<Vec<_>>(),
         "requests": state.requests.iter().map(unanswered).collect::<Vec<_>>(),

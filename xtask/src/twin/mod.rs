@@ -56,6 +56,10 @@ impl Runner {
                 now = *at;
                 outputs = self.session.input(*at, Input::clone(input));
                 self.cover.input(input, &outputs);
+                let waited = |o: &Output| matches!(o, Output::Show(show) if self.persisted.back.contains(&show.key));
+                if outputs.iter().any(waited) {
+                    self.cover.count("comes back later");
+                }
             }
             Step::Restart(seed) => {
                 self.seed.clone_from(seed);

@@ -1,7 +1,7 @@
 //! What scripts are told: one object a line. docs/command-line.md lists them, and a test compares.
 
 use super::say::{outcome, word};
-use ringback_client::{CallEvent, CallId, CallUser, HistoryEntry, Invitation, MissedCall, MissedCallRef};
+use ringback_client::{CallEvent, CallId, CallUser, HistoryEntry, Invitation, MissedCall, MissedCallRef, UserId};
 use serde_json::{Value, json};
 
 fn user(user: &CallUser) -> Value {
@@ -125,6 +125,14 @@ pub(super) fn event(event: &CallEvent) -> Value {
             let calls: Value = missed_calls.iter().map(missed).collect();
             with("missed_calls_changed", json!({ "missed_calls": calls, "count": count }), &None)
         }
+        E::SettingsChanged { blocked, do_not_disturb } => {
+            let blocked: Value = blocked.iter().map(UserId::as_str).collect();
+            let quiet = do_not_disturb.as_ref().map(|set| {
+                let through: Value = set.let_through.iter().map(UserId::as_str).collect();
+                json!({ "remaining_ms": set.remaining.as_millis() as u64, "let_through": through })
+            });
+            with("settings_changed", json!({ "blocked": blocked, "do_not_disturb": quiet }), &None)
+        }
         E::ConnectionStateChanged { state } => with("connection_state_changed", json!({ "state": word(state) }), &None),
         E::TokenWillExpire { remaining } => {
             with("token_will_expire", json!({ "remaining_ms": remaining.as_millis() as u64 }), &None)
@@ -137,9 +145,7 @@ pub(super) fn event(event: &CallEvent) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringback_client::{
-        CallType, Code, ConnectionState, Elsewhere, EndReason, InvitationId, MissedId, TurnState, UserId,
-    };
+    use ringback_client::{CallType, Code, ConnectionState, Elsewhere, EndReason, InvitationId, MissedId, TurnState};
     use ringback_core::time::Timestamp;
     use std::collections::BTreeSet;
     use std::sync::Arc;
@@ -192,6 +198,7 @@ mod tests {
             event!(InvitationUserStateChanged { call_id, users, invitation }),
             event!(CallEnded { call_id, reason: EndReason::Left, invitation }),
             event!(MissedCallsChanged { missed_calls: Vec::new(), count: 0 }),
+            event!(SettingsChanged { blocked: Vec::new(), do_not_disturb: None }),
             event!(ConnectionStateChanged { state }),
             event!(TokenWillExpire { remaining: Duration::from_secs(60) }),
             event!(Error { code: "internal", message: "why".to_owned() }),

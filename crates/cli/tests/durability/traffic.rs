@@ -85,18 +85,17 @@ impl Caller {
         Self { number, sent: Vec::new(), holds: None, unanswered: None }
     }
 
-    /// Connects as a device that was cut off does: claims the call it is in, or the request that may have put it there,
-    /// and repeats what was never answered.
+    /// Connects as a device that was cut off does: claims the call it is in and the request that may have put it into
+    /// one, and repeats what was never answered.
     pub(crate) async fn back(&mut self, at: SocketAddr) -> Result<Client, Gone> {
         let began = self.unanswered.as_ref().filter(|frame| frame["type"] == "send");
         let mut hello = json!({});
-        match (began, self.holds) {
-            (Some(send), _) => hello["claim"] = json!({"request_id": send["id"]}),
-            (None, Some(held)) => {
-                hello["claim"] = json!({"invitation_id": held.to_string()});
-                hello["holds"] = json!([{"invitation_id": held.to_string(), "revision": 1}]);
-            }
-            (None, None) => {}
+        if let Some(send) = began {
+            hello["claim"]["request_ids"] = json!([send["id"]]);
+        }
+        if let Some(held) = self.holds {
+            hello["claim"]["invitation_id"] = json!(held.to_string());
+            hello["holds"] = json!([{"invitation_id": held.to_string(), "revision": 1}]);
         }
         let mut client = Client::connect(at, &format!("caller-{}", self.number), "d-1", hello).await?;
         if client.opening.iter().any(|frame| self.ended(frame)) {

@@ -1,6 +1,6 @@
 //! What breaks in between: connections, replies, processes.
 
-use crate::stage::{Line, SignIn, person};
+use crate::stage::{Line, Seen, SignIn, person};
 use ringback_client::{CallEvent, Code, ConnectionState, SendOptions};
 use ringback_server::testing::{TestServer, config};
 use ringback_store::Memory;
@@ -55,6 +55,43 @@ async fn a_request_whose_reply_is_lost_takes_effect_once() {
     alice.service.cancel(None).await.unwrap();
     bob.until("the missed call", |bob| bob.missed().total == 1).await;
     assert_eq!(alice.service.history(None, 10).await.unwrap().entries.len(), 1);
+}
+
+// spec: C11, L9, N2: an accept that is lost with the connection takes nobody out of the call before it
+#[tokio::test]
+async fn a_waiting_call_whose_accept_is_lost_costs_no_other_call() {
+    for arrives in [true, false] {
+        let server = TestServer::start().await;
+        let line = Line::to(server.address()).await;
+        let mut bob = SignIn::at(line.address);
+        bob.config.call_waiting = true;
+        let (mut bob, mut alice, mut carol) =
+            (bob.person("bob").await, person(&server, "alice").await, person(&server, "carol").await);
+        let first = alice.service.send(SendOptions::to(["bob"])).await.unwrap().invitation;
+        bob.sees_ring().await;
+        bob.service.accept(None).await.unwrap();
+        let second = carol.service.send(SendOptions::to(["bob"])).await.unwrap().invitation;
+        bob.sees_ring().await;
+
+        if arrives {
+            line.lose_answers()
+        } else {
+            line.freeze()
+        }
+        let service = bob.service.clone();
+        let asked = tokio::spawn(async move { service.accept(None).await });
+        bob.sees("the ring's end", |seen| (seen == Seen::RingsNoMore).then_some(())).await;
+        if arrives {
+            carol.told("S8", |event| matches!(event, CallEvent::OutgoingCallAccepted { .. }).then_some(())).await;
+        } else {
+            carol.service.cancel(None).await.unwrap();
+        }
+        line.cut();
+        let accepted = asked.await.unwrap();
+        assert_eq!(accepted.map(|_| ()).map_err(|e| e.code), if arrives { Ok(()) } else { Err(Code::Cancelled) });
+        assert_eq!(bob.service.in_call(), Some(if arrives { second } else { first }));
+        alice.until("where she is", |alice| alice.in_call() == (!arrives).then_some(first)).await;
+    }
 }
 
 // spec: N2, L9

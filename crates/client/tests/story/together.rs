@@ -310,13 +310,24 @@ async fn blocking_do_not_disturb_and_a_screen_that_shows_nothing() {
     let missed = bob.service.missed();
     assert_eq!((missed.total, missed.calls[0].reason), (1, MissedReason::DoNotDisturb));
     assert!(bob.glance().is_empty(), "nothing rang");
-    // Another device of theirs learns of both at its connection.
-    let other = person(&server, "bob").await;
+    // Another device of theirs learns of both at its connection, and from then on at once.
+    let mut other = person(&server, "bob").await;
     assert_eq!(other.service.blocked()[0].as_str(), "alice");
     assert!(other.service.do_not_disturb().is_some());
     bob.service.unblock("alice").await.unwrap();
-    bob.service.set_do_not_disturb(None, &[]).await.unwrap();
-    assert!(bob.service.blocked().is_empty() && bob.service.do_not_disturb().is_none());
+    other.service.set_do_not_disturb(None, &[]).await.unwrap();
+    for person in [&mut bob, &mut other] {
+        let free = |set: &CallInvitationService| set.blocked().is_empty() && set.do_not_disturb().is_none();
+        person.until("that neither holds any more", free).await;
+    }
+    other.service.block("carol").await.unwrap();
+    bob.told("the block", |event| match event {
+        CallEvent::SettingsChanged { blocked, do_not_disturb: None } => {
+            blocked.iter().any(|user| user.as_str() == "carol").then_some(())
+        }
+        _ => None,
+    })
+    .await;
     alice.service.leave(None).await.ok();
     alice.service.send(for_a_second(&["bob"])).await.unwrap();
     bob.sees_ring().await;

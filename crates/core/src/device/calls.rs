@@ -36,7 +36,9 @@ pub(super) struct Held {
     pub(super) open: Option<TurnNo>,
     /// The last turn that S4 was given for.
     rung: Option<TurnNo>,
-    /// The last turn known to be answered on this device.
+    /// The last turn that this device accepted or declined, by the reply: its view comes behind.
+    pub(super) answered: Option<TurnNo>,
+    /// The last turn that a view showed to be answered on this device.
     mine: Option<TurnNo>,
     /// What was sent and isn't told by S7 yet.
     pub(super) sent: Option<Sent>,
@@ -90,6 +92,7 @@ impl Held {
             whole: 0,
             open: None,
             rung: None,
+            answered: None,
             mine: None,
             sent: None,
             next: None,
@@ -493,7 +496,8 @@ impl Session {
         };
         let rings = |held: &Held| {
             let turn = held.turn(held.open?)?;
-            (turn.state.pending() && turn.deadline > now && !answering(held.id)).then_some((held.id, turn.no))
+            let waits = turn.state.pending() && turn.deadline > now && held.answered < Some(turn.no);
+            (waits && !answering(held.id)).then_some((held.id, turn.no))
         };
         let due: Vec<_> = self.calls.iter().filter_map(rings).collect();
         for &(invitation, turn) in self.rings.iter().filter(|r| !due.contains(r)) {

@@ -368,6 +368,8 @@ pub struct Persisted {
     pub shown: Vec<Shown>,
     /// The summary on show.
     pub summary: Option<Summary>,
+    /// Notifications that come back silently, once the list says what they show (M4); at most 150.
+    pub back: Vec<Key>,
     /// Whose missed calls made a sound within the last minute, and when (M6).
     pub sounded: Vec<(UserId, Timestamp)>,
     /// Clicks that wait for `init` (D3); at most 8.
@@ -435,7 +437,7 @@ pub enum Output {
         /// What the device holds; at most 64.
         holds: Vec<(InvitationId, u64)>,
         /// The call that it says it is in.
-        claim: Option<Claim>,
+        claim: Claim,
     },
     /// Send a request.
     Request {

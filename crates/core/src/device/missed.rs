@@ -93,7 +93,7 @@ impl Session {
         let summed = |key: &Key| self.keep.summary.as_ref().is_some_and(|summary| summary.keys.contains(key));
         let returned = view.calls.iter().filter(|e| e.call.returned).map(|e| missed_ref(e).key());
         let back: Vec<Key> = returned.filter(|key| !summed(key)).collect();
-        self.render(&fresh, &back);
+        self.render(&fresh, back);
     }
 
     /// Gives S1 or S5 for a missed call that this device wasn't told of by a view (S14, M1).
@@ -132,8 +132,16 @@ impl Session {
         self.keep.known.push(Known { id, listed });
     }
 
-    /// Brings what is on show in line with what is listed; `fresh` pops up, `back` comes back silently.
-    pub(super) fn render(&mut self, fresh: &[MissedId], back: &[Key]) {
+    /// Brings what is on show in line with what is listed; `fresh` pops up, `back` comes back silently, as soon as a list
+    /// says what it shows.
+    pub(super) fn render(&mut self, fresh: &[MissedId], back: Vec<Key>) {
+        for key in back {
+            if !self.keep.back.contains(&key) {
+                self.keep.back.push(key);
+            }
+        }
+        let many = self.keep.back.len().saturating_sub(SHOWN);
+        self.keep.back.drain(..many);
         let Some((groups, all, total)) = self.groups(fresh) else { return };
         let listed = |key: &Key| groups.iter().any(|g| g.key == *key);
         // Of over 100 notifications, one that isn't listed may still stand (docs/protocol.md).
@@ -161,12 +169,13 @@ impl Session {
                 self.show(group, sound);
             } else {
                 let changed = on.is_some_and(|at| !group.is(&self.keep.shown[at]));
-                let returns = on.is_none() && back.contains(&group.key) && !self.handling(&group.key);
+                let returns = on.is_none() && self.keep.back.contains(&group.key) && !self.handling(&group.key);
                 if changed || returns {
                     self.show(group, false);
                 }
             }
         }
+        self.keep.back.retain(|key| !all && !listed(key));
         let at = groups.iter().map(|g| g.at).max().unwrap_or_default();
         self.summarise(keys, loud, total, at);
         while self.keep.shown.len() > SHOWN {
@@ -286,7 +295,7 @@ impl Session {
 
     /// spec: M4: a click that never reached the server handles nothing, and its notification comes back, silently.
     pub(super) fn show_again(&mut self, missed: &MissedRef) {
-        self.render(&[], &[missed.key()]);
+        self.render(&[], vec![missed.key()]);
     }
 
     /// A notification was clicked (D1, D3).
@@ -304,7 +313,8 @@ impl Session {
             self.deliver(missed, at);
         } else if self.keep.clicks.iter().all(|(kept, _)| kept.id != missed.id) {
             if self.keep.clicks.len() >= CLICKS {
-                self.keep.clicks.remove(0);
+                let (oldest, _) = self.keep.clicks.remove(0);
+                self.show_again(&oldest);
             }
             self.keep.clicks.push((missed, at));
         }
@@ -313,8 +323,12 @@ impl Session {
     /// Reports a click, and hands it to the app or to the default action (D1).
     pub(super) fn deliver(&mut self, missed: MissedRef, at: Timestamp) {
         let again = self.asking(|ask| matches!(ask, Ask::Click(asked) if asked.id == missed.id));
-        if again || at.until(self.now) > CLICK_LASTS {
+        if again {
             return;
+        }
+        if at.until(self.now) > CLICK_LASTS {
+            // spec: D3: the app only opens
+            return self.show_again(&missed);
         }
         self.ask_own(Ask::Click(Box::new(missed.clone())));
         if self.config.as_ref().is_some_and(|c| c.clicked) {

@@ -11,12 +11,14 @@
 //!   without its `customData`, or without participants that the app is owed events of, it waits for a `fetch`; a view
 //!   that says *this device* is in a call waits for the reply that says why. If no request explains it (it was given
 //!   up: D6), the call is left.
-//! - **The reply puts the device in a call** (`here`), the view takes it out, or its own `leave` does at once. The last
-//!   one entered is what the next hello claims (L9); a request sent on a broken connection is claimed by its id.
+//! - **The reply puts the device in a call** (`here`), the view takes it out, or its own `leave` does at once. The next
+//!   hello claims the last one entered, and by their ids the requests whose answers were lost: if one was taken, it
+//!   may have put the device into another call (L9).
 //! - **Requests** are repeated with the same id on each connection until they are answered (N2), or given up: a
 //!   dial-back after 10 s (D6), what else would ring or enter late after 30 s ([`requests`]).
 //! - **Missed calls** ([`missed`]) are a list with a revision. What is new in it gives S1 or S5, unless the call's view
-//!   gave it, and pops up. What is on show is then compared with what is listed: changed, withdrawn, or let be.
+//!   gave it, and pops up. What is on show is then compared with what is listed: changed, withdrawn, or let be; what is
+//!   to come back (M4) is remembered until a list shows it.
 //! - **A click** (D1 to D3) is reported, then goes to the app (S2) or is the default action's turn. Before `init` it is
 //!   kept, for 60 s.
 //! - **Rings** are derived at the end of each input from what is held: pending, before its deadline, and not answered
@@ -218,7 +220,7 @@ impl Session {
     fn init(&mut self, config: Config, take_up: bool) {
         let first = self.config.replace(config).is_none();
         if !first {
-            return self.render(&[], &[]);
+            return self.render(&[], Vec::new());
         }
         if !take_up {
             // spec: L9: an app started anew claims only what it takes up again

@@ -25,17 +25,10 @@ impl Session {
         // What the process before was in may be over, which only an answer tells.
         let taken_up = self.keep.here.iter().filter(|id| self.held(**id).is_none());
         let holds = taken_up.map(|id| (*id, 0)).chain(holds).take(HELD).collect();
-        self.out.push(Output::Hello { holds, claim: self.claim() });
-    }
-
-    /// An accept that may have been taken took the device out of any other call; else the call it is in; else what
-    /// may have put it into one.
-    fn claim(&self) -> Option<Claim> {
-        let unanswered = |accepts: bool| {
-            let mut asked = self.requests.iter().filter(|r| r.again && r.ask.engages());
-            asked.find(|r| !accepts || matches!(r.ask, Ask::Accept { .. })).map(|r| Claim::Request(r.id.clone()))
-        };
-        unanswered(true).or_else(|| self.in_call().map(Claim::Invitation)).or_else(|| unanswered(false))
+        // What may have been taken may have put it into another call (C11), or been refused or lost.
+        let unanswered = self.requests.iter().filter(|r| r.again && r.ask.engages());
+        let claim = Claim { invitation: self.in_call(), requests: unanswered.map(|r| r.id.clone()).collect() };
+        self.out.push(Output::Hello { holds, claim });
     }
 
     pub(super) fn closed(&mut self) {
@@ -169,6 +162,12 @@ impl Session {
         if !request.own {
             self.outcome(request.id, answer.clone());
         }
+        if let (Ask::Accept { invitation, turn } | Ask::Reject { invitation, turn, .. }, Ok(_)) =
+            (&request.ask, &answer)
+            && let Some(held) = self.calls.iter_mut().find(|held| held.id == *invitation)
+        {
+            held.answered = held.answered.max(*turn);
+        }
         match (request.ask, answer) {
             (Ask::Send { invitees, .. } | Ask::Invite { invitees, .. }, Ok(Answered::Core(Reply::Made(made)))) => {
                 if let Made::Invited { invitation, refused, .. } = made {
@@ -288,6 +287,7 @@ impl Session {
         self.wants.clear();
         self.keep.here.clear();
         self.keep.clicks.clear();
+        self.keep.back.clear();
         self.over = true;
         if self.link.as_ref().is_some_and(|link| link.synced) {
             self.ask(id, Ask::Uninit, false);

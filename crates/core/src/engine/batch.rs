@@ -25,6 +25,7 @@ pub(super) struct Batch {
     decided: Vec<Step>,
     /// How often the step in front has asked for more.
     rounds: usize,
+    /// Replies, and before them the settings that their steps changed.
     replies: Vec<Output>,
     facts: Vec<Fact>,
     history: Vec<HistoryRecord>,
@@ -105,9 +106,33 @@ impl Batch {
         self.history.append(&mut change.history);
         self.reminds.append(&mut change.reminds);
         self.signals.append(&mut change.signals);
+        let set = |(user, line): (&UserId, &Shared<Line>)| {
+            world.lines.get(user).is_some_and(|was| crate::line::settings_changed(was, line)).then(|| user.clone())
+        };
+        let set: Vec<UserId> = change.lines.iter().filter_map(set).collect();
         world.apply(change);
+        set.iter().for_each(|user| self.show_settings(user, world));
         self.reply(&step, answer);
         self.decided.push(step);
+    }
+
+    /// Has all of a user's sessions shown their settings: before the reply to whoever changed them, and once, however
+    /// often the batch changes them, as they are at its end.
+    fn show_settings(&mut self, user: &UserId, world: &World) {
+        let (Some(line), Some(sessions)) = (world.lines.get(user), world.sessions.get(user)) else {
+            return;
+        };
+        let now = crate::line::settings_view(line, self.now);
+        for session in sessions.values() {
+            let waiting = self.replies.iter_mut().find_map(|output| match output {
+                Output::Settings { to, settings } if to == session => Some(settings),
+                _ => None,
+            });
+            match waiting {
+                Some(settings) => settings.clone_from(&now),
+                None => self.replies.push(Output::Settings { to: *session, settings: now.clone() }),
+            }
+        }
     }
 
     fn reply(&mut self, step: &Step, answer: Answer) {

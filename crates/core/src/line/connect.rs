@@ -18,7 +18,7 @@ pub(crate) fn hello(txn: &mut Txn<'_>, hello: &Hello) -> Result<Reply, Stop> {
     txn.need_standing([&by.user])?;
     txn.need(hello.holds.iter().map(|(id, _)| crate::step::Key::Call(*id)))?;
     register(txn, hello)?;
-    claim(txn, by, hello.claim.as_ref())?;
+    claim(txn, by, &hello.claim)?;
     let replaced = open(txn, by)?;
     let (mut calls, mut gone) = (Vec::new(), Vec::new());
     for id in txn.standing(&by.user)? {
@@ -41,8 +41,7 @@ pub(crate) fn hello(txn: &mut Txn<'_>, hello: &Hello) -> Result<Reply, Stop> {
         calls,
         gone,
         missed: super::missed_view(line, line.device(&by.device)),
-        blocked: line.record.blocked.iter().cloned().collect(),
-        do_not_disturb: line.record.do_not_disturb.clone().filter(|d| txn.cx.now < d.until),
+        settings: super::settings_view(line, txn.cx.now),
         replaced,
     })))
 }
@@ -85,7 +84,7 @@ fn register(txn: &mut Txn<'_>, hello: &Hello) -> Result<(), Stop> {
 }
 
 /// A device that was in a call is in it still if it claims it; else it has left (L9).
-fn claim(txn: &mut Txn<'_>, by: &Actor, claim: Option<&Claim>) -> Result<(), Stop> {
+fn claim(txn: &mut Txn<'_>, by: &Actor, claim: &Claim) -> Result<(), Stop> {
     let Some((id, device)) = txn.engaged(&by.user)? else {
         return Ok(());
     };
@@ -93,11 +92,7 @@ fn claim(txn: &mut Txn<'_>, by: &Actor, claim: Option<&Claim>) -> Result<(), Sto
         return Ok(());
     }
     let asked = txn.call(id)?.last_turn(&by.user).and_then(|t| t.answered.as_ref());
-    let claimed = match claim {
-        Some(Claim::Invitation(claimed)) => *claimed == id,
-        Some(Claim::Request(request)) => asked.is_some_and(|a| a.request == *request),
-        None => false,
-    };
+    let claimed = claim.names(id, asked.map(|a| &a.request));
     #[cfg(feature = "planted")]
     let claimed = claimed && !planted::is(Fault::ClaimIgnored);
     let user = by.user.clone();

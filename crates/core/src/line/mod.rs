@@ -20,7 +20,7 @@ pub(crate) use dial_back::dial_back;
 pub(crate) use missed::{click, dismiss, list as list_missed, view as missed_view};
 pub use record::*;
 pub(crate) use send::{invite, send};
-pub(crate) use settings::{block, do_not_disturb, unblock};
+pub(crate) use settings::{block, changed as settings_changed, do_not_disturb, unblock, view as settings_view};
 pub(crate) use settle::settle;
 
 use crate::id::{DeviceId, InvitationId, MissedId, RequestId, UserId};

@@ -1,11 +1,28 @@
 //! Blocking and do-not-disturb (L13).
 
-use super::DoNotDisturb;
+use super::{DoNotDisturb, Line};
 use crate::call::Command;
 use crate::id::UserId;
 use crate::refusal::Refusal;
-use crate::step::{Actor, Reply};
+use crate::shared::Shared;
+use crate::step::{Actor, Reply, Settings};
+use crate::time::Timestamp;
 use crate::world::{Stop, Txn};
+
+/// What the user's devices are shown.
+pub(crate) fn view(line: &Line, now: Timestamp) -> Settings {
+    let record = &line.record;
+    Settings {
+        blocked: record.blocked.iter().cloned().collect(),
+        do_not_disturb: record.do_not_disturb.clone().filter(|d| now < d.until),
+    }
+}
+
+/// Whether that isn't what they were shown before.
+pub(crate) fn changed(before: &Line, line: &Line) -> bool {
+    let (was, is) = (&before.record, &line.record);
+    !Shared::same(was, is) && (was.blocked != is.blocked || was.do_not_disturb != is.do_not_disturb)
+}
 
 /// Blocks a user: what they ring with now becomes hidden, and what was missed of them is withdrawn.
 pub(crate) fn block(txn: &mut Txn<'_>, by: &Actor, user: &UserId) -> Result<Reply, Stop> {

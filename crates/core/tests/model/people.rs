@@ -103,7 +103,7 @@ fn reasons() -> BTreeSet<MissedReason> {
     BTreeSet::from([NoAnswer, Cancelled, Busy, DoNotDisturb, Unreachable])
 }
 
-pub(crate) fn hello(by: Actor, holds: Vec<(InvitationId, u64)>, claim: Option<Claim>) -> Hello {
+pub(crate) fn hello(by: Actor, holds: Vec<(InvitationId, u64)>, claim: Claim) -> Hello {
     Hello {
         name: by.user.as_str().into(),
         by,

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 /// Something that a phone says, on its way to the server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Up {
-    Hello { holds: Vec<(InvitationId, u64)>, claim: Option<Claim> },
+    Hello { holds: Vec<(InvitationId, u64)>, claim: Claim },
     Request { id: RequestId, ask: Ask },
 }
 

@@ -8,7 +8,7 @@ use ringback_core::engine::{Act, Engine, Keep};
 use ringback_core::id::{DeviceId, InvitationId, MissedId, SessionId, TurnNo, UserId};
 use ringback_core::line::{LineRecord, MissedCall, Remembered};
 use ringback_core::shared::Shared;
-use ringback_core::step::{Actor, Claim, Hello, Key, Loaded, LoadedLine, Output, Reply, Step, Welcome, Writes};
+use ringback_core::step::{Actor, Hello, Key, Loaded, LoadedLine, Output, Reply, Step, Welcome, Writes};
 use ringback_core::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -184,8 +184,8 @@ fn frames(output: Output) -> (SessionId, Vec<Frame>) {
         Output::Reply { request: None, answer, .. } => panic!("a hello was answered with {answer:?}"),
         Output::Call { to, view } => (to, vec![Frame::Call(view)]),
         Output::Missed { to, view } => (to, vec![Frame::Missed(view)]),
-        // These phones have no media.
-        Output::Signal { to, .. } => (to, Vec::new()),
+        // These phones have no media, and their people no settings.
+        Output::Signal { to, .. } | Output::Settings { to, .. } => (to, Vec::new()),
         // Its connection is broken already.
         Output::Replaced { session } => (session, Vec::new()),
     }
@@ -210,10 +210,7 @@ fn claimed(before: &Server, hello: &Hello, after: &Server) -> Option<&'static st
     let (user, device) = (&hello.by.user, &hello.by.device);
     let (call, _) = before.engaged(user).find(|(_, on)| *on == device)?;
     let asked = call.participants.iter().find(|p| p.person.id == *user)?.turns.last()?.answered.as_ref()?;
-    let claims = match hello.claim.as_ref()? {
-        Claim::Invitation(id) => *id == call.id,
-        Claim::Request(request) => *request == asked.request,
-    };
+    let claims = hello.claim.names(call.id, Some(&asked.request));
     let stays = after.engaged(user).any(|(c, on)| c.id == call.id && on == device);
     (claims && !stays).then_some("L9: a claim was not heard")
 }

@@ -3,6 +3,7 @@
 use crate::people::{at, user};
 use crate::server::*;
 use ringback_core::call::{EndReason, Leaving, MissedReason, TurnState};
+use ringback_core::id::InvitationId;
 use ringback_core::line::{Direction, Made, Outcome};
 use ringback_core::refusal::Code;
 use ringback_core::step::{Actor, Ask, CancelWhom, Claim, Invitee, Reply};
@@ -26,7 +27,7 @@ fn the_caller_sees_inviting_then_ringing() {
 #[test]
 fn the_first_device_wins() {
     everywhere(|s| {
-        let (a, b1, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+        let (a, b1, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
         let id = s.send(&a, &["b"]);
         s.accept(&b1, id);
         let own = s.own(&b2, id).unwrap();
@@ -41,7 +42,7 @@ fn the_first_device_wins() {
 fn two_accepts_at_once_have_one_winner() {
     for keep in BOTH {
         let mut s = Server::new(keep);
-        let (a, b1, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+        let (a, b1, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
         let id = s.send(&a, &["b"]);
         for by in [&b2, &b1] {
             let request = s.next_request();
@@ -57,7 +58,7 @@ fn two_accepts_at_once_have_one_winner() {
 #[test]
 fn a_decline_declines_for_the_user() {
     everywhere(|s| {
-        let (a, b1, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+        let (a, b1, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
         let id = s.send(&a, &["b"]);
         s.reject(&b1, id, false);
         assert_eq!(s.own(&b2, id).unwrap().state, TurnState::Declined);
@@ -107,7 +108,7 @@ fn a_late_accept_in_a_group_joins() {
         let first = s.ask_as(&b, &request, accept.clone());
         assert_eq!(first, Ok(Reply::Made(Made::Joined { invitation: id, turn: 2 })));
         s.gone(&b);
-        let b = s.connect("b", "b-1", Some(Claim::Request(request.clone())));
+        let b = s.connect("b", "b-1", Claim::by(request.clone()));
         assert_eq!(s.ask_as(&b, &request, accept), first);
         s.wait(40);
         assert_eq!(s.state(id, "b"), TurnState::Accepted);
@@ -175,12 +176,12 @@ fn a_device_claims_the_call_it_is_in() {
         s.accept(&b, id);
         s.gone(&b);
         s.wait(29);
-        let b = s.connect("b", "b-1", Some(Claim::Invitation(id)));
+        let b = s.connect("b", "b-1", Claim::of(id));
         s.wait(60);
         assert_eq!(s.state(id, "b"), TurnState::Accepted);
         let b = {
             s.gone(&b);
-            s.connect("b", "b-1", None)
+            s.connect("b", "b-1", Claim::default())
         };
         assert_eq!(s.state(id, "b"), TurnState::Left);
         assert_eq!(s.turn(id, "b").leaving, Some(Leaving::Elsewhere));
@@ -198,14 +199,76 @@ fn a_device_claims_by_its_unanswered_request() {
         let sent = s.ask_as(&a, &request, call(&["b"])).unwrap();
         let id = *s.rows.calls.keys().next().unwrap();
         s.gone(&a);
-        let a = s.connect("a", "a-1", Some(Claim::Request(request.clone())));
+        let a = s.connect("a", "a-1", Claim::by(request.clone()));
         assert_eq!(s.ask_as(&a, &request, call(&["b"])), Ok(sent));
         s.wait(31);
         assert_eq!(s.state(id, "a"), TurnState::Accepted);
         s.gone(&a);
         let other = s.next_request();
-        s.connect("a", "a-1", Some(Claim::Request(other)));
+        s.connect("a", "a-1", Claim::by(other));
         assert_eq!(s.state(id, "a"), TurnState::Left);
+    });
+}
+
+/// A device with call waiting in one call, rung by another; the two calls.
+fn rung_in_a_call(s: &mut Server) -> (Actor, [InvitationId; 2]) {
+    let (a, b, c) = (s.hello("a"), s.hello_waiting("b", "b-1"), s.hello("c"));
+    let first = s.send(&a, &["b"]);
+    s.accept(&b, first);
+    let second = s.send(&c, &["b"]);
+    (b, [first, second])
+}
+
+// spec: C11, L9: an accept that left a call and whose answer is lost: claimed, if it arrived; else the call before it is
+#[test]
+fn a_device_claims_its_call_and_the_accept_that_may_have_left_it() {
+    for arrived in [false, true] {
+        everywhere(|s| {
+            let (b, [first, second]) = rung_in_a_call(s);
+            let (request, accept) = (s.next_request(), Ask::Accept { invitation: second, turn: 1 });
+            if arrived {
+                s.ask_as(&b, &request, accept.clone()).unwrap();
+            }
+            s.gone(&b);
+            let claim = Claim { invitation: Some(first), requests: vec![request.clone()] };
+            let (b, _) = s.welcome("b", "b-1", claim, vec![], true);
+            let expected = if arrived { [TurnState::Left, TurnState::Accepted] } else { [TurnState::Accepted; 2] };
+            assert_eq!(s.state(first, "b"), expected[0]);
+            s.ask_as(&b, &request, accept).unwrap();
+            s.wait(31);
+            assert_eq!([first, second].map(|id| s.state(id, "b")), [TurnState::Left, TurnState::Accepted]);
+            assert_eq!(s.turn(first, "b").leaving, Some(Leaving::Elsewhere), "S11: taken out by the accept");
+        });
+    }
+}
+
+// spec: C11, L9: an accept that was refused, or came too late, put the device nowhere: it is in the call before it
+#[test]
+fn a_device_stays_in_its_call_when_its_accept_was_refused() {
+    everywhere(|s| {
+        let (b, [first, second]) = rung_in_a_call(s);
+        s.wait(60);
+        let (request, accept) = (s.next_request(), Ask::Accept { invitation: second, turn: 1 });
+        let refused = s.ask_as(&b, &request, accept.clone());
+        assert_eq!(refused.as_ref().map_err(|r| r.code), Err(Code::InvitationExpired));
+        s.gone(&b);
+        let claim = Claim { invitation: Some(first), requests: vec![request.clone()] };
+        let (b, _) = s.welcome("b", "b-1", claim, vec![], true);
+        assert_eq!(s.ask_as(&b, &request, accept), refused);
+        s.wait(31);
+        assert_eq!(s.state(first, "b"), TurnState::Accepted);
+    });
+}
+
+// spec: C11, D6, L9: an accept that its device gave up isn't claimed: what it entered is left, and what it left stays so
+#[test]
+fn an_accept_that_was_given_up_is_left() {
+    everywhere(|s| {
+        let (b, [first, second]) = rung_in_a_call(s);
+        s.accept(&b, second);
+        s.gone(&b);
+        s.welcome("b", "b-1", Claim::of(first), vec![], true);
+        assert_eq!([first, second].map(|id| s.state(id, "b")), [TurnState::Left; 2]);
     });
 }
 
@@ -216,7 +279,7 @@ fn a_replaced_session_that_ends_is_no_loss() {
         let (a, b) = (s.hello("a"), s.hello("b"));
         let id = s.send(&a, &["b"]);
         s.accept(&b, id);
-        let (_, welcome) = s.welcome("b", "b-1", Some(Claim::Invitation(id)), vec![], false);
+        let (_, welcome) = s.welcome("b", "b-1", Claim::of(id), vec![], false);
         assert_eq!(welcome.replaced, [b.session]);
         assert!(s.seen[&b.session].1.replaced);
         s.gone(&b);
@@ -229,14 +292,14 @@ fn a_replaced_session_that_ends_is_no_loss() {
 #[test]
 fn another_device_neither_holds_nor_claims() {
     everywhere(|s| {
-        let (a, b1, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+        let (a, b1, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
         let id = s.send(&a, &["b"]);
         s.accept(&b1, id);
         s.gone(&b2);
         s.wait(31);
         assert_eq!(s.state(id, "b"), TurnState::Accepted);
         s.gone(&b1);
-        s.connect("b", "b-2", Some(Claim::Invitation(id)));
+        s.connect("b", "b-2", Claim::of(id));
         s.wait(30);
         assert_eq!(s.state(id, "b"), TurnState::Left);
         assert_eq!(s.turn(id, "b").leaving, Some(Leaving::Lost));
@@ -253,7 +316,7 @@ fn a_claim_at_the_end_of_the_grace_is_late() {
             s.accept(&b, id);
             s.gone(&b);
             s.now = s.now + Duration::from_millis(millis);
-            s.connect("b", "b-1", Some(Claim::Invitation(id)));
+            s.connect("b", "b-1", Claim::of(id));
             assert_eq!(s.state(id, "b") == TurnState::Accepted, stays, "{millis}");
         }
     });
@@ -353,7 +416,7 @@ fn c9_and_c10_of_the_initiator_hold() {
 #[test]
 fn a_device_without_a_session_gives_way() {
     everywhere(|s| {
-        let (a1, a2) = (s.hello("a"), s.connect("a", "a-2", None));
+        let (a1, a2) = (s.hello("a"), s.connect("a", "a-2", Claim::default()));
         let id = s.send(&a1, &["b", "c"]);
         assert_eq!(s.refused(&a2, call(&["d"])), Code::AlreadyInCall);
         assert_eq!(s.refused(&a2, Ask::Join { invitation: id }), Code::AlreadyInCall);
@@ -496,7 +559,7 @@ fn a_hello_brings_back_what_the_device_holds() {
         s.gone(&b);
         s.wait(60);
         let runs = s.send(&a, &["b"]);
-        let (_, welcome) = s.welcome("b", "b-1", None, vec![(over, 1), (foreign, 1)], false);
+        let (_, welcome) = s.welcome("b", "b-1", Claim::default(), vec![(over, 1), (foreign, 1)], false);
         let calls: Vec<_> = welcome.calls.iter().map(|v| (v.invitation, v.own[0].state)).collect();
         assert_eq!(calls.len(), 2);
         assert!(calls.contains(&(over, TurnState::TimedOut)));
@@ -510,9 +573,9 @@ fn a_hello_brings_back_what_the_device_holds() {
 fn sessions_and_devices_are_bounded() {
     everywhere(|s| {
         let first = s.hello("b");
-        let others: Vec<_> = (2..=20).map(|n| s.connect("b", &format!("b-{n}"), None)).collect();
+        let others: Vec<_> = (2..=20).map(|n| s.connect("b", &format!("b-{n}"), Claim::default())).collect();
         assert!(!s.seen[&first.session].1.replaced);
-        let (_, welcome) = s.welcome("b", "b-21", None, vec![], false);
+        let (_, welcome) = s.welcome("b", "b-21", Claim::default(), vec![], false);
         assert_eq!(welcome.replaced, [first.session]);
         let a = s.hello("a");
         let id = s.send(&a, &["b"]);
@@ -523,7 +586,7 @@ fn sessions_and_devices_are_bounded() {
         }
         for n in 22..=40 {
             s.wait(1);
-            let by = s.connect("b", &format!("b-{n}"), None);
+            let by = s.connect("b", &format!("b-{n}"), Claim::default());
             s.gone(&by);
         }
         assert_eq!(s.rows.lines[&user("b")].devices.len(), 32);

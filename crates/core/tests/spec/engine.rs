@@ -3,8 +3,10 @@
 use crate::people::user;
 use crate::server::*;
 use ringback_core::call::{Leaving, TurnState};
+use ringback_core::id::UserId;
 use ringback_core::refusal::Code;
-use ringback_core::step::{Ask, Claim, Fact, Output, Step};
+use ringback_core::step::{Actor, Ask, Claim, Fact, Output, Step};
+use std::time::Duration;
 
 // spec: K2, G13: nothing resident, the same answers
 #[test]
@@ -140,7 +142,7 @@ fn an_invitation_outlives_a_restart() {
         s.wait(20);
         s.restart();
         assert_eq!(s.turn(id, "b").deadline, deadline);
-        s.connect("a", "a-1", Some(Claim::Invitation(id)));
+        s.connect("a", "a-1", Claim::of(id));
         s.until(deadline);
         assert_eq!(s.state(id, "b"), TurnState::TimedOut);
         let b = s.hello("b");
@@ -179,7 +181,7 @@ fn a_grace_begins_anew_after_a_restart() {
             s.restart();
             assert_eq!(s.state(id, "a"), TurnState::Accepted, "{gone_before}");
             s.wait(29);
-            s.connect("a", "a-1", Some(Claim::Invitation(id)));
+            s.connect("a", "a-1", Claim::of(id));
             assert_eq!(s.state(id, "a"), TurnState::Accepted);
             s.wait(1);
             assert_eq!(s.state(id, "b"), TurnState::Left);
@@ -206,7 +208,7 @@ fn a_grace_begins_anew_after_an_outage() {
             s.ask(&c, call(&["x"])).unwrap();
             s.wait(29);
             if comes_back {
-                s.connect("a", "a-1", Some(Claim::Invitation(id)));
+                s.connect("a", "a-1", Claim::of(id));
             }
             s.wait(3);
             let expected = if comes_back { TurnState::Accepted } else { TurnState::Left };
@@ -346,5 +348,80 @@ fn of_what_is_owed_in_an_outage_a_step_at_a_time_is_tried() {
         for (n, id) in ids.iter().enumerate() {
             assert_eq!(s.state(*id, &format!("b{n}")), TurnState::TimedOut, "{keep:?}");
         }
+    }
+}
+
+/// What left for these sessions, in order: the settings by whom they block, the replies by `ok` or their code.
+fn said_to(out: &[Output], sessions: &[&Actor]) -> Vec<Vec<String>> {
+    let said = |output: &Output| match output {
+        Output::Settings { to, settings } => {
+            let names: Vec<&str> = settings.blocked.iter().map(UserId::as_str).collect();
+            Some((*to, format!("blocks {}", names.join("+"))))
+        }
+        Output::Reply { to, request: None, .. } => Some((*to, "welcome".to_owned())),
+        Output::Reply { to, answer, .. } => {
+            Some((*to, answer.as_ref().map_or_else(|e| e.code.to_string(), |_| "ok".to_owned())))
+        }
+        _ => None,
+    };
+    let of =
+        |by: &&Actor| out.iter().filter_map(said).filter(|(to, _)| *to == by.session).map(|(_, said)| said).collect();
+    sessions.iter().map(of).collect()
+}
+
+// spec: L13, N1: what one device sets is shown on all of its user's, at once, and before it is answered; to nobody else
+#[test]
+fn settings_are_the_same_on_all_devices() {
+    everywhere(|s| {
+        let (b1, b2, c) = (s.hello("b"), s.connect("b", "b-2", Claim::default()), s.hello("c"));
+        for (ask, shown) in [(Ask::Block(user("e")), "blocks e"), (Ask::Unblock(user("e")), "blocks ")] {
+            s.outputs.clear();
+            s.twice(&b1, ask);
+            let expected = [vec![shown, "ok", "ok"], vec![shown], vec![]];
+            assert_eq!(said_to(&s.outputs, &[&b1, &b2, &c]), expected, "once, however often it is asked");
+        }
+        s.quiet(&b2, 60, &["c"]);
+        for by in [&b1, &b2] {
+            let set = s.seen[&by.session].1.settings.clone().unwrap().do_not_disturb.unwrap();
+            assert_eq!((set.until, set.let_through.len()), (s.now + Duration::from_secs(60), 1));
+        }
+        s.wait(60);
+        let (_, welcome) = s.welcome("b", "b-3", Claim::default(), vec![], false);
+        assert_eq!(welcome.settings.do_not_disturb, None, "it is over");
+    });
+}
+
+// spec: G2, G3, L13: in one batch each device is shown them once, as they are at its end, and behind its welcome
+#[test]
+fn settings_changed_in_one_batch_are_shown_once() {
+    everywhere(|s| {
+        let (b1, b2) = (s.hello("b"), s.connect("b", "b-2", Claim::default()));
+        let late = s.actor("b", "b-3");
+        let submit = |s: &mut Server, by: &Actor, ask| {
+            let request = s.next_request();
+            s.engine.submit(Step::Request { by: by.clone(), request, ask });
+        };
+        submit(s, &b1, Ask::Block(user("e")));
+        s.engine.submit(Step::Hello(Box::new(hello(&late))));
+        submit(s, &b2, Ask::Block(user("f")));
+        submit(s, &b1, Ask::Unblock(user("e")));
+        let out = s.run();
+        let [first, second, third] = &said_to(&out, &[&b1, &b2, &late])[..] else { panic!() };
+        assert_eq!(first, &["blocks f", "ok", "ok"]);
+        assert_eq!(second, &["blocks f", "ok"]);
+        assert_eq!(third, &["welcome", "blocks f"]);
+    });
+}
+
+// spec: G3, L13: what isn't durable is shown nowhere
+#[test]
+fn settings_that_were_not_kept_are_not_shown() {
+    for keep in BOTH {
+        let mut s = Server::new(keep);
+        let (b1, b2) = (s.hello("b"), s.connect("b", "b-2", Claim::default()));
+        s.trouble = vec![Trouble::Refuses, Trouble::Refuses];
+        s.outputs.clear();
+        assert_eq!(s.refused(&b1, Ask::Block(user("e"))), Code::Unavailable);
+        assert_eq!(said_to(&s.outputs, &[&b1, &b2]), [vec!["unavailable".to_owned()], vec![]]);
     }
 }

@@ -341,7 +341,7 @@ impl Twin {
         let me = user(name);
         let inside = |c: &&CallRecord| last_of(c, &me).is_some_and(|t| t.state == TurnState::Accepted);
         let call = self.0[0].rows.calls.values().find(inside).map(|c| c.id);
-        let claim = call.filter(|_| !act.flags.is_multiple_of(4)).map(Claim::Invitation);
+        let claim = Claim { invitation: call.filter(|_| !act.flags.is_multiple_of(4)), requests: Vec::new() };
         let waiting = (act.who + act.on).is_multiple_of(4);
         let holds: Vec<_> = self.0[0].rows.calls.keys().take(3).map(|id| (*id, 1)).collect();
         let actor = self.both(|s| s.welcome(name, &on, claim.clone(), holds.clone(), waiting).0);

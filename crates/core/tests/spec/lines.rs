@@ -6,7 +6,7 @@ use ringback_core::call::{CallType, EndReason, Leaving, MissedReason, TurnState}
 use ringback_core::id::SessionId;
 use ringback_core::line::Made;
 use ringback_core::refusal::Code;
-use ringback_core::step::{Actor, Ask, Output, Reply, Step};
+use ringback_core::step::{Actor, Ask, Claim, Output, Reply, Step};
 
 fn voice(to: &[&str]) -> Ask {
     let mut send = sending(to);
@@ -93,7 +93,7 @@ fn crossing_calls_become_one() {
             (voice(&["b"]), call(&["a"]), CallType::Voice),
             (call(&["b"]), voice(&["a"]), CallType::Voice),
         ] {
-            let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+            let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
             let standing = s.made(&a, first);
             let made = s.twice(&b, second);
             let Reply::Made(Made::Invited { invitation, call_id, crossed, .. }) = made else { panic!("{made:?}") };
@@ -114,7 +114,7 @@ fn crossing_calls_become_one() {
 #[test]
 fn crossing_comes_before_busy_but_the_asker_must_be_free() {
     everywhere(|s| {
-        let (a, b1, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+        let (a, b1, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
         let other = s.send(&b1, &["x"]);
         let standing = s.send(&a, &["b"]);
         assert_eq!(s.state(standing, "b"), TurnState::Busy);
@@ -211,7 +211,11 @@ fn what_others_get(b_does: fn(&mut Server, &Actor), script: fn(&mut Server, &Act
     script(&mut s, &a);
     let b_too = |to: &SessionId| s.seen.get(to).is_some_and(|(who, _)| *who == user("b"));
     let to_others = |o: &Output| {
-        let (Output::Reply { to, .. } | Output::Call { to, .. } | Output::Missed { to, .. }) = o else {
+        let (Output::Reply { to, .. }
+        | Output::Call { to, .. }
+        | Output::Missed { to, .. }
+        | Output::Settings { to, .. }) = o
+        else {
             return false;
         };
         !b_too(to)
@@ -309,7 +313,7 @@ fn who_blocks_gets_nothing() {
             assert_eq!(s.rows.history[history..].iter().find(mine), None);
         }
         assert_eq!(s.missed(&b), []);
-        let (_, welcome) = s.welcome("b", "b-1", None, vec![], false);
+        let (_, welcome) = s.welcome("b", "b-1", Claim::default(), vec![], false);
         assert_eq!((welcome.calls, welcome.missed.total), (vec![], 0));
     });
 }
@@ -392,7 +396,7 @@ fn do_not_disturb_hides_and_is_missed_in_silence() {
         s.quiet(&b, 30, &[]);
         let id = s.send(&a, &["b"]);
         s.wait(31);
-        let (b, welcome) = s.welcome("b", "b-1", None, vec![], false);
+        let (b, welcome) = s.welcome("b", "b-1", Claim::default(), vec![], false);
         assert_eq!(welcome.calls, [], "L13: the end of do-not-disturb makes none of them ring");
         assert_eq!(s.refused(&b, Ask::Accept { invitation: id, turn: 1 }), Code::NotFound);
         s.wait(29);

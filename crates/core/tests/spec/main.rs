@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test says what is wrong by failing
 
 mod calls;
+mod check;
 mod engine;
 mod histories;
 mod lines;

@@ -5,7 +5,7 @@ use crate::server::*;
 use ringback_core::call::CallView;
 use ringback_core::id::InvitationId;
 use ringback_core::refusal::Code;
-use ringback_core::step::{Actor, Ask, Output, Reply, Step};
+use ringback_core::step::{Actor, Ask, Claim, Output, Reply, Step};
 
 fn signal(invitation: InvitationId, to: &str) -> Ask {
     Ask::Signal { invitation, to: user(to), device: None, data: "{\"offer\":1}".into() }
@@ -58,7 +58,7 @@ fn nobody_else_reaches_anybody() {
     everywhere(|s| {
         let people = ["a", "b", "c", "d", "e"].map(|who| s.hello(who));
         let [a, b, c, d, e] = &people;
-        let (b2, stranger) = (s.connect("b", "b-2", None), s.hello("z"));
+        let (b2, stranger) = (s.connect("b", "b-2", Claim::default()), s.hello("z"));
         let id = s.send(a, &["b", "c", "d", "e"]);
         s.accept(b, id);
         s.accept(d, id);
@@ -136,7 +136,7 @@ fn nothing_waits_for_who_is_away() {
         assert_eq!(refusal.code, Code::Unavailable);
         assert!(refusal.retry_after.is_some());
         let before = s.outputs.len();
-        let back = s.connect("b", "b-1", Some(ringback_core::step::Claim::Invitation(id)));
+        let back = s.connect("b", "b-1", Claim::of(id));
         assert!(s.outputs[before..].iter().all(|output| !matches!(output, Output::Signal { .. })));
         assert_eq!(left(s, &a, signal(id, "b")).len(), 1);
         assert_eq!(left(s, &back, signal(id, "a")).len(), 1);

@@ -123,7 +123,7 @@ fn a_device_knows_whether_it_existed() {
         miss_unseen(s, &a);
         s.wait(1);
         let existed = |s: &mut Server, on: &str| {
-            let (_, welcome) = s.welcome("b", on, None, vec![], false);
+            let (_, welcome) = s.welcome("b", on, Claim::default(), vec![], false);
             welcome.missed.calls.iter().map(|m| m.existed).collect::<Vec<_>>()
         };
         assert_eq!(existed(s, "b-1"), [true]);
@@ -154,7 +154,7 @@ fn a_callee_never_seen_before_missed_it() {
 #[test]
 fn a_dismissal_handles_on_every_device() {
     everywhere(|s| {
-        let (a, b, b2, c) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None), s.hello("c"));
+        let (a, b, b2, c) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()), s.hello("c"));
         let first = miss(s, &a, &b);
         let second = miss(s, &a, &b);
         let third = miss(s, &a, &b);
@@ -192,7 +192,7 @@ fn missed_calls_share_notifications() {
         s.wait(60);
         s.twice(&a, more(group, &["b"]));
         s.cancel(&a, group, "b");
-        let (_, welcome) = s.welcome("b", "b-1", None, vec![], false);
+        let (_, welcome) = s.welcome("b", "b-1", Claim::default(), vec![], false);
         let of: Vec<_> = welcome.missed.calls.iter().map(|m| (m.call.group, m.of)).collect();
         assert_eq!(of, [(true, 2), (true, 2), (false, 1), (false, 2), (false, 2)]);
         assert_eq!(welcome.missed.total, 5);
@@ -213,7 +213,7 @@ fn a_device_is_given_a_hundred_notifications() {
             s.wait(1);
             s.gone(&a);
         }
-        let (_, welcome) = s.welcome("b", "b-1", None, vec![], false);
+        let (_, welcome) = s.welcome("b", "b-1", Claim::default(), vec![], false);
         assert_eq!((welcome.missed.total, welcome.missed.calls.len()), (110, 100));
         assert_eq!(welcome.missed.calls[0].call.caller.id, user("a109"));
     }
@@ -226,7 +226,7 @@ fn old_missed_calls_are_dropped() {
         let (a, b) = (s.hello("a"), s.hello("b"));
         miss(s, &a, &b);
         s.wait(90 * 24 * 3600 + 1);
-        let (_, welcome) = s.welcome("b", "b-1", None, vec![], false);
+        let (_, welcome) = s.welcome("b", "b-1", Claim::default(), vec![], false);
         assert_eq!(welcome.missed.total, 0);
         assert!(s.rows.missed.is_empty());
     });
@@ -390,7 +390,7 @@ fn a_dial_back_into_a_closed_group_fails() {
 #[test]
 fn a_dial_back_of_an_engaged_user_brings_the_missed_calls_back() {
     everywhere(|s| {
-        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
         let first = miss(s, &a, &b);
         let second = miss(s, &a, &b);
         let other = s.send(&b2, &["c"]);
@@ -413,7 +413,7 @@ fn a_dial_back_of_an_engaged_user_brings_the_missed_calls_back() {
 #[test]
 fn what_was_handled_since_the_click_stays_handled() {
     everywhere(|s| {
-        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
         let first = miss(s, &a, &b);
         let second = miss(s, &a, &b);
         s.send(&b2, &["c"]);
@@ -428,7 +428,7 @@ fn what_was_handled_since_the_click_stays_handled() {
 #[test]
 fn a_repeated_click_does_not_handle_what_came_back() {
     everywhere(|s| {
-        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
         let missed = miss(s, &a, &b);
         s.send(&b2, &["c"]);
         let click = s.next_request();
@@ -457,7 +457,7 @@ fn only_what_its_own_click_handled_comes_back() {
 #[test]
 fn one_dial_back_is_under_way_at_a_time() {
     everywhere(|s| {
-        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
         let old = miss(s, &a, &b);
         let missed = miss(s, &a, &b);
         let id = dialled(&s.click_and_dial(&b, missed.id));
@@ -474,7 +474,7 @@ fn one_dial_back_is_under_way_at_a_time() {
 #[test]
 fn a_dial_back_whose_device_is_gone_is_begun_anew() {
     everywhere(|s| {
-        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
         let missed = miss(s, &a, &b);
         let id = dialled(&s.click_and_dial(&b, missed.id));
         s.gone(&b);
@@ -489,7 +489,7 @@ fn a_dial_back_whose_device_is_gone_is_begun_anew() {
 #[test]
 fn one_dial_back_into_a_group_at_a_time() {
     everywhere(|s| {
-        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", None));
+        let (a, b, b2) = (s.hello("a"), s.hello("b"), s.connect("b", "b-2", Claim::default()));
         let id = s.send(&a, &["b", "c"]);
         s.wait(60);
         let missed = s.missed(&b)[0].id;
@@ -557,7 +557,7 @@ fn a_dial_back_is_claimed_by_its_request() {
             let request = s.next_request();
             let made = s.ask_as(&b, &request, dial(missed.id)).unwrap();
             s.gone(&b);
-            s.connect("b", "b-1", claims.then(|| Claim::Request(request.clone())));
+            s.connect("b", "b-1", if claims { Claim::by(request.clone()) } else { Claim::default() });
             let expected = if claims { TurnState::Accepted } else { TurnState::Left };
             assert_eq!(s.state(dialled(&made), "b"), expected);
             s.leave_if_in(&b, dialled(&made));

@@ -3,8 +3,7 @@
 
 use crate::people::{T0, device, user};
 use ringback_core::call::{
-    Call, CallRecord, CallType, CallView, EndReason, Hidden, MissedReason, Mode, OwnTurn, TurnKind, TurnRecord,
-    TurnState,
+    Call, CallRecord, CallType, CallView, EndReason, MissedReason, Mode, OwnTurn, TurnRecord, TurnState,
 };
 use ringback_core::engine::{Act, Engine, Keep};
 use ringback_core::id::{DeviceId, InvitationId, MissedId, RequestId, SessionId, TurnNo, UserId};
@@ -13,7 +12,7 @@ use ringback_core::line::{DeviceConfig, DoNotDisturb, HistoryRecord, LineRecord,
 use ringback_core::refusal::Code;
 use ringback_core::step::{
     Actor, Answer, Ask, CancelWhom, Claim, Fact, Hello, Invitee, Key, Loaded, LoadedLine, MissedView, Output, Reply,
-    Ring, Send, Signal, Step, Welcome, Writes,
+    Ring, Send, Settings, Step, Welcome, Writes,
 };
 use ringback_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,6 +102,7 @@ pub(crate) enum Trouble {
 pub(crate) struct Seen {
     pub(crate) calls: BTreeMap<InvitationId, CallView>,
     pub(crate) missed: Option<MissedView>,
+    pub(crate) settings: Option<Settings>,
     pub(crate) replaced: bool,
 }
 
@@ -112,7 +112,7 @@ pub(crate) struct Server {
     pub(crate) now: Timestamp,
     pub(crate) trouble: Vec<Trouble>,
     /// A commit was kept and nobody heard of it: what happened in it is not in the log.
-    unheard: bool,
+    pub(crate) unheard: bool,
     pub(crate) facts: Vec<Fact>,
     pub(crate) seen: BTreeMap<SessionId, (UserId, Seen)>,
     /// Everything released since the last `take`.
@@ -124,7 +124,7 @@ pub(crate) struct Server {
     restarts: u128,
     /// The most often that one run asked the store.
     pub(crate) rounds: usize,
-    outcomes: BTreeMap<(InvitationId, UserId, TurnNo), TurnState>,
+    pub(crate) outcomes: BTreeMap<(InvitationId, UserId, TurnNo), TurnState>,
 }
 
 pub(crate) const BOTH: [Keep; 2] = [Keep::Running, Keep::Timers];
@@ -234,6 +234,7 @@ impl Server {
                     }
                     let seen = &mut self.seen.get_mut(to).expect("a session").1;
                     seen.missed = Some(welcome.missed.clone());
+                    seen.settings = Some(welcome.settings.clone());
                     return;
                 }
                 Ok(Reply::Details(details)) => (to, &details.view),
@@ -247,6 +248,12 @@ impl Server {
                 }
                 return;
             }
+            Output::Settings { to, settings } => {
+                let seen = &mut self.seen.get_mut(to).expect("a session").1;
+                assert!(seen.settings.is_some(), "its welcome comes first");
+                seen.settings = Some(settings.clone());
+                return;
+            }
             Output::Signal { to, signal } => return self.signalled(*to, signal),
             Output::Replaced { session } => {
                 if let Some((_, seen)) = self.seen.get_mut(session) {
@@ -256,85 +263,6 @@ impl Server {
             }
         };
         self.shown(*to, view);
-    }
-
-    /// Only who is in a call, on the device that they are in it on, reaches whom the same is true of (R1).
-    fn signalled(&self, to: SessionId, signal: &Signal) {
-        let row = self.rows.calls.get(&signal.invitation).expect("durable first");
-        let on = |who: &UserId| {
-            let turns = row.participants.iter().find(|p| p.person.id == *who).and_then(|p| p.turns.last());
-            turns.and_then(TurnRecord::device).cloned()
-        };
-        let (who, _) = &self.seen[&to];
-        let sessions: Vec<_> = self.engine.sessions().filter(|by| by.session == to).collect();
-        assert_eq!(on(&signal.from).as_ref(), Some(&signal.device), "R1: {signal:?} of who isn't in the call there");
-        assert!(sessions.iter().all(|by| on(who).as_ref() == Some(&by.device)), "R1: {signal:?} to {who}");
-        assert!(row.running() && *who != signal.from, "R1: {signal:?}");
-    }
-
-    /// Nobody outside an invitation ever gets a view of it; nobody sees the rows of what is not durable.
-    fn shown(&mut self, to: SessionId, view: &CallView) {
-        let (who, seen) = self.seen.get_mut(&to).expect("a session");
-        let row = self.rows.calls.get(&view.invitation).expect("durable first");
-        let told = told(row, who);
-        let newest = row.revision + row.participants.iter().map(|p| p.private).max().unwrap_or(0);
-        assert!(view.revision <= newest, "G2: durable before visible");
-        assert!(!told.is_empty(), "L5, L13: {who} gets a view of {view:?}");
-        assert!(view.own.iter().all(|t| told.contains(&t.no)), "L13: {who} gets {:?}", view.own);
-        let newer = |old: &CallView| old.revision < view.revision;
-        if seen.calls.get(&view.invitation).is_none_or(newer) {
-            seen.calls.insert(view.invitation, view.clone());
-        }
-    }
-
-    /// What must hold whatever happened.
-    fn check(&mut self) {
-        let mut engaged: BTreeMap<UserId, InvitationId> = BTreeMap::new();
-        for (id, call) in &self.rows.calls {
-            for p in &call.participants {
-                for turn in &p.turns {
-                    self.outcomes
-                        .entry((*id, p.person.id.clone(), turn.no))
-                        .and_modify(|was| {
-                            assert!(!was.ended() || *was == turn.state, "one outcome");
-                            *was = turn.state;
-                        })
-                        .or_insert(turn.state);
-                    assert_eq!(turn.missed, missed_by_m1(turn), "M1: {turn:?}");
-                }
-                if p.turns.last().is_some_and(|t| t.state == TurnState::Accepted) {
-                    let other = engaged.insert(p.person.id.clone(), *id);
-                    assert_eq!(other, None, "L8: {} is in two calls", p.person.id);
-                }
-            }
-        }
-        if !self.unheard {
-            self.check_missed();
-        }
-    }
-
-    /// Exactly one missed call for each turn that M1 says is one.
-    fn check_missed(&self) {
-        let mut owed = Vec::new();
-        for (id, call) in &self.rows.calls {
-            for p in &call.participants {
-                owed.extend(p.turns.iter().filter_map(|t| {
-                    let missed = MissedId { invitation: *id, turn: t.no };
-                    missed_by_m1(t).map(|why| (missed, p.person.id.clone(), why))
-                }));
-            }
-        }
-        let mut told: Vec<_> = self
-            .facts
-            .iter()
-            .filter_map(|fact| match fact {
-                Fact::Missed { id, user, reason } => Some((*id, user.clone(), *reason)),
-                _ => None,
-            })
-            .collect();
-        owed.sort();
-        told.sort();
-        assert_eq!(told, owed, "M1, M2");
     }
 
     // --- What devices do ---
@@ -348,23 +276,23 @@ impl Server {
 
     /// Connects a user's first device, `<name>-1`.
     pub(crate) fn hello(&mut self, name: &str) -> Actor {
-        self.connect(name, &format!("{name}-1"), None)
+        self.connect(name, &format!("{name}-1"), Claim::default())
     }
 
-    pub(crate) fn connect(&mut self, name: &str, on: &str, claim: Option<Claim>) -> Actor {
+    pub(crate) fn connect(&mut self, name: &str, on: &str, claim: Claim) -> Actor {
         self.welcome(name, on, claim, Vec::new(), false).0
     }
 
     /// Connects a device whose C11 is true.
     pub(crate) fn hello_waiting(&mut self, name: &str, on: &str) -> Actor {
-        self.welcome(name, on, None, Vec::new(), true).0
+        self.welcome(name, on, Claim::default(), Vec::new(), true).0
     }
 
     pub(crate) fn welcome(
         &mut self,
         name: &str,
         on: &str,
-        claim: Option<Claim>,
+        claim: Claim,
         holds: Vec<(InvitationId, u64)>,
         call_waiting: bool,
     ) -> (Actor, Box<Welcome>) {
@@ -549,38 +477,6 @@ impl Server {
     }
 }
 
-/// The turns that a user was told of (L13): not hidden, or by do-not-disturb and over, or hidden after it rang.
-fn told(row: &CallRecord, who: &UserId) -> Vec<TurnNo> {
-    let mine = row.participants.iter().filter(|p| p.person.id == *who).flat_map(|p| &p.turns);
-    let told = mine.filter(|t| match t.hidden {
-        None | Some(Hidden::BlockedLater) => true,
-        Some(Hidden::DoNotDisturb) => t.state.ended(),
-        Some(Hidden::Blocked) => false,
-    });
-    told.map(|t| t.no).collect()
-}
-
-/// M1's column, from the turn alone.
-fn missed_by_m1(t: &TurnRecord) -> Option<MissedReason> {
-    if t.kind != TurnKind::Invited || t.crossed {
-        return None;
-    }
-    let as_it_ended = match t.state {
-        TurnState::TimedOut => MissedReason::NoAnswer,
-        TurnState::Cancelled => MissedReason::Cancelled,
-        TurnState::Busy => MissedReason::Busy,
-        TurnState::Unreachable => MissedReason::Unreachable,
-        TurnState::Inviting | TurnState::Ringing | TurnState::Accepted | TurnState::Left | TurnState::Declined => {
-            return None;
-        }
-    };
-    match t.hidden {
-        None => Some(as_it_ended),
-        Some(Hidden::DoNotDisturb) => Some(MissedReason::DoNotDisturb),
-        Some(Hidden::Blocked | Hidden::BlockedLater) => None,
-    }
-}
-
 /// What a device says that holds nothing and is in no call.
 pub(crate) fn hello(by: &Actor) -> Hello {
     Hello {
@@ -597,7 +493,7 @@ pub(crate) fn hello(by: &Actor) -> Hello {
             call_waiting: false,
         },
         holds: Vec::new(),
-        claim: None,
+        claim: Claim::default(),
     }
 }
 

@@ -130,7 +130,7 @@ fn a_call_that_ended_meanwhile_still_says_how() {
     bed.lose();
     let (holds, claim) = hello(&bed.input(Input::Opened));
     assert_eq!(holds, [(ONE, 1)]);
-    assert_eq!(claim, Some(crate::step::Claim::Invitation(ONE)));
+    assert_eq!(claim, crate::step::Claim::of(ONE));
     let out = bed.view(later(&first, 2, |v| {
         they(v, "alice", TurnState::Declined);
         ended(EndReason::Declined)(v);
@@ -308,4 +308,28 @@ fn the_oldest_calls_make_room() {
     assert!(bed.session.call(ONE).is_some());
     bed.lose();
     assert_eq!(hello(&bed.input(Input::Opened)).0, [(ONE, 1)], "ended ones needn't be asked for again");
+}
+
+// spec: L3, L4: what was answered here rings no more, though the answer's reply comes before the view that says so
+#[test]
+fn what_was_answered_does_not_ring_up_again() {
+    for accepts in [true, false] {
+        let mut bed = Bed::connected();
+        assert_eq!(seen(&bed.view(rung(ONE))), ["ring Alice"]);
+        let (ask, reply) = match accepts {
+            true => (Ask::Accept { invitation: ONE, turn: None }, Reply::Accepted { invitation: ONE, turn: 1 }),
+            false => (Ask::Reject { invitation: ONE, turn: None, busy: false }, Reply::Done),
+        };
+        assert_eq!(seen(&bed.act("r-1", ask.clone())), ["no ring"]);
+        assert_eq!(seen(&bed.reply("r-1", reply)), Vec::<String>::new());
+        // Invited again, it rings again.
+        let again = later(&rung(ONE), 3, |v| {
+            v.own[0].state = TurnState::Declined;
+            v.own.push(turn(2, TurnKind::Invited, "alice", TurnState::Inviting));
+        });
+        assert_eq!(seen(&bed.view(again)), ["ring Alice"]);
+        // An answer that wasn't taken answers nothing.
+        bed.act("r-2", ask);
+        assert_eq!(seen(&bed.refuse("r-2", Code::Unavailable)), ["ring Alice"]);
+    }
 }

@@ -245,6 +245,70 @@ fn a_click_that_never_arrived_brings_the_notification_back() {
     assert!(asked(&bed.connect()).is_empty(), "and it isn't reported any more");
 }
 
+// spec: M4, D6: also when the list of missed calls, which says what it shows, comes only after the click was given up
+#[test]
+fn a_click_given_up_before_the_list_comes_back_with_it() {
+    let entry = missed(ONE, "alice", MissedReason::NoAnswer);
+    let clicked = || {
+        let mut bed = Bed::connected();
+        bed.list(1, vec![entry.clone()]);
+        let mut bed = bed.restarted();
+        bed.input(Input::Init { config: config(), take_up: false });
+        assert_eq!(seen(&bed.click(named(&entry))), ["- caller:alice"]);
+        assert_eq!(seen(&bed.pass(10_000)), Vec::<String>::new(), "what it would show isn't known yet");
+        bed
+    };
+    let mut later = clicked().restarted();
+    later.input(Input::Init { config: config(), take_up: false });
+    for mut bed in [clicked(), later] {
+        assert_eq!(seen(&bed.connect()), Vec::<String>::new());
+        let out = bed.list(1, vec![entry.clone()]);
+        assert_eq!(seen(&out), ["Missed Call: Alice Video Call [CallBack]"]);
+        assert_eq!(seen(&bed.list(2, vec![entry.clone()])), Vec::<String>::new(), "once");
+    }
+    // Handled meanwhile, there is nothing to come back; and it isn't waited for any more.
+    let mut bed = clicked();
+    bed.connect();
+    assert_eq!(seen(&bed.list(1, vec![])), Vec::<String>::new());
+    assert_eq!(seen(&bed.list(2, vec![entry.clone()])), Vec::<String>::new());
+}
+
+// spec: M4, D6: a list that is cut off may not say yet what it shows
+#[test]
+fn a_click_given_up_comes_back_though_the_list_was_cut_off() {
+    let mut bed = Bed::connected();
+    let (old, newer) = (missed(ONE, "alice", MissedReason::NoAnswer), many(2..102));
+    bed.list(1, vec![old.clone()]);
+    let mut bed = bed.restarted();
+    bed.input(Input::Init { config: config(), take_up: false });
+    bed.click(named(&old));
+    bed.pass(10_000);
+    bed.connect();
+    bed.frame(Frame::Missed(MissedView { revision: 2, calls: newer, total: 101 }));
+    let out = seen(&bed.list(3, vec![old]));
+    assert!(out.contains(&"Missed Call: Alice Video Call [CallBack]".into()), "{out:?}");
+}
+
+// spec: M4, D3: a click too old when the app starts, or one too many, opens it and handles nothing: it comes back as well
+#[test]
+fn a_click_that_came_too_late_brings_the_notification_back() {
+    let entry = missed(ONE, "alice", MissedReason::NoAnswer);
+    for others in [0, 8] {
+        let mut bed = Bed::connected();
+        bed.list(1, vec![entry.clone()]);
+        let mut worker = bed.restarted();
+        worker.click(named(&entry));
+        for other in many(2..2 + others) {
+            worker.click(named(&other));
+        }
+        let mut app = worker.restarted();
+        app.now += if others == 0 { 60_001 } else { 0 };
+        app.input(Input::Init { config: config(), take_up: false });
+        app.connect();
+        assert_eq!(seen(&app.list(2, vec![entry.clone()])), ["Missed Call: Alice Video Call [CallBack]"]);
+    }
+}
+
 // spec: M4: what comes back after a dial-back that failed is shown, silently
 #[test]
 fn a_returned_missed_call_shows_silently() {

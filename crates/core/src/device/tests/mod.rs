@@ -217,7 +217,7 @@ pub(super) fn seen(out: &[Output]) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn hello(out: &[Output]) -> (Vec<(InvitationId, u64)>, Option<crate::step::Claim>) {
+pub(super) fn hello(out: &[Output]) -> (Vec<(InvitationId, u64)>, crate::step::Claim) {
     let said = out.iter().find_map(|o| match o {
         Output::Hello { holds, claim } => Some((holds.clone(), claim.clone())),
         _ => None,

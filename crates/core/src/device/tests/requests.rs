@@ -38,7 +38,7 @@ fn an_unanswered_request_is_repeated_and_claimed() {
     bed.act("r-1", send(&["alice"]));
     bed.lose();
     let out = bed.input(Input::Opened);
-    assert_eq!(hello(&out), (vec![], Some(Claim::Request(rid("r-1")))));
+    assert_eq!(hello(&out), (vec![], Claim::by(rid("r-1"))));
     // What the server shows of it before its answer waits for that.
     assert_eq!(told(&bed.view(sent(ONE, &["alice"]))), Vec::<String>::new());
     let out = bed.frame(Frame::Synced);
@@ -95,14 +95,14 @@ fn a_new_process_claims_what_it_takes_up() {
         let mut bed = bed.restarted();
         bed.input(Input::Init { config: config(), take_up });
         let (_, claim) = hello(&bed.input(Input::Opened));
-        assert_eq!(claim, take_up.then_some(Claim::Invitation(ONE)));
+        assert_eq!(claim, if take_up { Claim::of(ONE) } else { Claim::default() });
 
         let mut bed = Bed::connected();
         bed.act("r-1", send(&["alice"]));
         let mut bed = bed.restarted();
         bed.input(Input::Init { config: config(), take_up });
         let (_, claim) = hello(&bed.input(Input::Opened));
-        assert_eq!(claim, take_up.then_some(Claim::Request(rid("r-1"))));
+        assert_eq!(claim, if take_up { Claim::by(rid("r-1")) } else { Claim::default() });
     }
 }
 
@@ -114,7 +114,7 @@ fn a_call_that_ended_between_two_processes_is_not_taken_up() {
         let mut bed = bed.restarted();
         bed.input(Input::Init { config: config(), take_up: true });
         let (holds, claim) = hello(&bed.input(Input::Opened));
-        assert_eq!((holds, claim), (vec![(ONE, 0)], Some(Claim::Invitation(ONE))));
+        assert_eq!((holds, claim), (vec![(ONE, 0)], Claim::of(ONE)));
         bed.welcome();
         (bed, view)
     };
@@ -128,23 +128,71 @@ fn a_call_that_ended_between_two_processes_is_not_taken_up() {
     assert_eq!(bed.session.in_call(), None);
 }
 
-// spec: C11, L9, S11: an accept that may have been taken left the call before it; the one left is told
-#[test]
-fn accepting_another_call_claims_that_one() {
+/// A bed in which Bob is in ONE, accepted TWO that rang beside it (C11), and lost the connection before the answer.
+fn waiting_call_accepted() -> (Bed, CallView) {
     let (mut bed, first) = calling(&["alice"]);
     bed.view(rung(TWO));
     bed.act("r-2", Ask::Accept { invitation: TWO, turn: None });
     bed.lose();
-    assert_eq!(hello(&bed.input(Input::Opened)).1, Some(Claim::Request(rid("r-2"))));
-    bed.frame(Frame::Synced);
-    bed.reply("r-2", Reply::Accepted { invitation: TWO, turn: 1 });
-    assert_eq!(bed.session.in_call(), Some(TWO));
+    let claim = Claim { invitation: Some(ONE), requests: vec![rid("r-2")] };
+    assert_eq!(hello(&bed.input(Input::Opened)).1, claim);
+    bed.welcome();
+    (bed, first)
+}
+
+// spec: C11, L9, S11: an accept whose answer is lost is claimed beside the call that it left; the one left is told
+#[test]
+fn an_accept_that_left_the_other_call_is_claimed() {
+    let (mut bed, first) = waiting_call_accepted();
     let out = bed.view(later(&first, 1, |v| {
         ended(EndReason::Elsewhere)(v);
         v.own[0].leaving = Some(crate::call::Leaving::Elsewhere);
     }));
     assert_eq!(told(&out), ["S11 c1 Elsewhere"]);
+    bed.frame(Frame::Synced);
+    bed.reply("r-2", Reply::Accepted { invitation: TWO, turn: 1 });
     assert_eq!(bed.session.in_call(), Some(TWO));
+}
+
+// spec: C11, L9, N2: an accept that never arrived takes the device out of nothing; repeated, it does what it was to do
+#[test]
+fn an_accept_that_was_lost_leaves_nothing() {
+    for expired in [false, true] {
+        let (mut bed, first) = waiting_call_accepted();
+        assert_eq!(told(&bed.view(later(&first, 1, |_| {}))), Vec::<String>::new());
+        assert_eq!(bed.session.in_call(), Some(ONE));
+        let accept = Ask::Accept { invitation: TWO, turn: Some(1) };
+        assert!(asked(&bed.frame(Frame::Synced)).contains(&accept));
+        if expired {
+            bed.refuse("r-2", Code::InvitationExpired);
+        } else {
+            bed.reply("r-2", Reply::Accepted { invitation: TWO, turn: 1 });
+        }
+        assert_eq!(bed.session.in_call(), Some(if expired { ONE } else { TWO }));
+    }
+}
+
+// spec: C11, L9: of several unanswered requests any may have been the last that was taken
+#[test]
+fn each_unanswered_request_is_claimed_by() {
+    let (mut bed, _) = calling(&["alice"]);
+    for (n, id) in [(2, TWO), (3, InvitationId(3))] {
+        bed.view(rung(id));
+        bed.act(&format!("r-{n}"), Ask::Accept { invitation: id, turn: None });
+    }
+    bed.act("r-4", Ask::Leave { invitation: ONE });
+    bed.lose();
+    let claim = Claim { invitation: None, requests: vec![rid("r-2"), rid("r-3")] };
+    assert_eq!(hello(&bed.input(Input::Opened)).1, claim, "S11: what was left isn't claimed, nor by what leaves");
+}
+
+// spec: C11, D6, L9: an accept that was given up isn't claimed, and the call before it is
+#[test]
+fn what_was_given_up_is_not_claimed_beside_the_call() {
+    let (mut bed, _) = waiting_call_accepted();
+    bed.lose();
+    bed.pass(30_000);
+    assert_eq!(hello(&bed.input(Input::Opened)).1, Claim::of(ONE));
 }
 
 // spec: N2: a cancel of all names the revision that was seen
@@ -245,7 +293,7 @@ fn a_dial_back_without_an_answer_is_given_up() {
     assert_eq!((told(&out), asked(&out)), (vec![], vec![Ask::Leave { invitation: TWO }]));
     assert!(asked(&bed.view(later(&sent(TWO, &["alice"]), 1, |_| {}))).is_empty(), "once");
     bed.lose();
-    assert_eq!(hello(&bed.input(Input::Opened)).1, None);
+    assert_eq!(hello(&bed.input(Input::Opened)).1, Claim::default());
 }
 
 // spec: N2, L9: what would ring someone isn't sent an hour later
