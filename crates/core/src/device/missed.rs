@@ -355,10 +355,7 @@ impl Session {
         let mut at = 0;
         while at < self.wants.len() {
             match ready(self, &self.wants[at]) {
-                Some(view) => {
-                    let want = self.wants.remove(at);
-                    self.give(want, Some(&view));
-                }
+                Some(view) => self.informed(view.invitation, Some(&view)),
                 None => at += 1,
             }
         }

@@ -70,6 +70,22 @@ fn s5_of_a_call_not_held_fetches_its_custom_data() {
     assert_eq!(told(&bed.pass(10_000)), ["S5 c2 Alice  (incomplete)"]);
 }
 
+// spec: S14, N1: what waits for one call comes together, in order, as soon as that is held
+#[test]
+fn what_waits_for_one_call_comes_together() {
+    let mut bed = Bed::connected();
+    let entry = |id, turn, name| {
+        let mut entry = missed(id, name, MissedReason::Cancelled);
+        (entry.call.id.turn, entry.call.group) = (turn, true);
+        entry
+    };
+    for id in [ONE, TWO] {
+        bed.view(later(&rung(id), 1, to(TurnState::Cancelled)));
+    }
+    let out = bed.list(1, vec![entry(ONE, 2, "dave"), entry(TWO, 1, "carol"), entry(ONE, 1, "alice")]);
+    assert_eq!(told(&out), ["S12 3", "S5 c1 Alice data", "S5 c1 Dave data", "S5 c2 Carol data"]);
+}
+
 // spec: M3: once per device, also across restarts; what came before the device is listed alone
 #[test]
 fn it_is_shown_once_per_device() {
