@@ -39,6 +39,7 @@ export function beginCall(its) {
   $("microphone").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, () => media.setMicrophone(!media.microphone)));
   $("camera").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, () => media.setCamera(!media.camera)));
   $("try-again").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, () => media.retry()));
+  $("take-here").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, () => media.takeHere()));
   for (const id of ["sound", "turn-sound-on"]) {
     $(id).addEventListener("click", () => {
       sound = silenced || !sound;
@@ -234,6 +235,7 @@ function drawControls(call, shown, called) {
   const problem = call && problemOf();
   put($("what-problem"), problem ?? "");
   $("call-problem").hidden = !problem;
+  $("take-here").hidden = media?.state !== "elsewhere";
   $("try-again").hidden = !TRIED_AGAIN.includes(media?.problem?.code);
 }
 

@@ -117,6 +117,14 @@ export class DeviceSession {
   call(id) { return this.held(id)?.view ?? null; }
   calls() { return this.s.calls.map((h) => h.view).filter(Boolean); }
   inCall() { return this.s.keep.here.at(-1) ?? null; }
+  /** Whether the app has asked for this call's end, as it may (L5), and has no answer yet. @param {string} id */
+  endAsked(id) {
+    const view = this.call(id);
+    if (!view) return false;
+    const mine = view.initiator === this.s.me.id;
+    const ends = (/** @type {string} */ type) => (type === "end" ? mine || !view.group : type === "cancel" && mine && !view.group);
+    return this.s.requests.some(({ frame }) => frame.invitation_id === id && ends(frame.type));
+  }
   missed() { return { calls: this.s.missed?.calls ?? [], total: this.s.missed?.total ?? 0 }; }
   /** @param {Config} config @param {boolean} takeUp */
   init(config, takeUp) {

@@ -36,7 +36,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @property {ConnectionState} connection
  * @property {string} device its id
  * @property {any[]} calls views as device.js holds them
- * @property {string | null} inCall
+ * @property {string | null} inCall the call that this device is in, unless the app has asked for its end
  * @property {{calls: any[], total: number}} missed
  * @property {Ring[]} rings
  * @property {string[]} blocked whom this user blocked, as the server said last
@@ -59,6 +59,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * @property {(event: import("./tabs.js").ServiceEvent) => void} emit
  * @property {(state: LeaderState) => void} publish
  * @property {(signal: any) => void} signal what a peer's media says, in the wire's spelling
+ * @property {() => void} entering a call is entered for the tab that the user looked at last
  */
 
 /** The one tab of a user that acts for the device. */
@@ -410,6 +411,7 @@ export class Leader {
   async dialBack(missed) {
     const { title, message } = texts(this.options.config, "dial_back", missed, 1);
     const ask = { type: "dial_back", missed, default: true, ...(title && { title }), ...(message && { message }) };
+    this.options.entering();
     // A failure has its own event (S3).
     await this.act(crypto.randomUUID(), ask).catch(() => undefined);
   }
@@ -421,11 +423,12 @@ export class Leader {
 
   publish() {
     const { session } = this;
+    const here = session.inCall();
     this.options.publish({
       connection: this.state,
       device: this.device,
       calls: session.calls(),
-      inCall: session.inCall(),
+      inCall: here !== null && session.endAsked(here) ? null : here,
       missed: session.missed(),
       rings: [...this.rings.values()],
       blocked: this.blocked,

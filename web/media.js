@@ -21,6 +21,7 @@ import { keep, recall } from "./storage.js";
  * @property {(invitationID?: string) => Promise<{iceServers: RTCIceServer[], expiresInMs?: number}>} iceServers
  * @property {(invitationID: string, offset?: number) => Promise<MediaServiceCall>} details
  * @property {(invitationID?: string) => Promise<void>} leave
+ * @property {boolean | null} [enteredHere]
  */
 /** @typedef {EventTarget & MediaServiceMethods} MediaService */
 /**
@@ -49,7 +50,8 @@ import { keep, recall } from "./storage.js";
 
 /**
  * How it stands. `idle`: this device is in no call, or hung up. `starting`: devices are being opened. `on`. `full`: four others
- * are in the call before us; we get in when one of them leaves. `elsewhere`: another tab of this device has it.
+ * are in the call before us; we get in when one of them leaves. `elsewhere`: another tab of this device has it, and
+ * `takeHere` moves it here.
  * @typedef {"idle" | "starting" | "on" | "full" | "elsewhere"} MediaState
  */
 
@@ -86,6 +88,8 @@ const MOST_PAGES = 10;
  * Sound and picture for whatever call this device is in. It follows the service by itself: opens devices and connects when
  * the device is in a call, and closes them after it. Fires "change" when anything of it is new: draw from it.
  *
+ * Of several tabs, the one in which the app entered the call has it; the others, when that one is gone.
+ *
  * The first four who came in see and hear each other; who comes later is in the call without sound and picture, is told
  * (`state` full), and gets in when one leaves.
  */
@@ -105,6 +109,8 @@ export class CallMedia extends EventTarget {
   #claim = null;
   #claimed = false;
   #elsewhere = false;
+  /** Whether a stay's sound and picture were moved here, or away. @type {{stay: string, here: boolean} | null} */
+  #moved = null;
   #full = false;
   /** Participants of a call of many, as fetched. @type {{invitationID: string, members: Member[], fresh: boolean} | null} */
   #fetched = null;
@@ -196,6 +202,15 @@ export class CallMedia extends EventTarget {
     await this.#run?.again();
   }
 
+  /** Moves sound and picture here from the tab that has them (`elsewhere`). */
+  takeHere() {
+    if (this.state !== "elsewhere") return;
+    this.#moved = { stay: this.#stay ?? "", here: true };
+    this.#release();
+    this.#changed();
+    this.#follow();
+  }
+
   /**
    * What the browser counts of the connection to one of the others.
    * @param {string} user id
@@ -242,9 +257,9 @@ export class CallMedia extends EventTarget {
     const stay = call ? stayIn(call) : null;
     if (stay !== this.#stay) {
       this.#stop();
-      // From one call to the next the tab stays the one that has the media.
-      if (stay === null) this.#release();
       this.#stay = stay;
+      // From one call to the next the tab stays the one that has the media, unless another one entered it.
+      if (stay === null || this.#here === !this.#claimed) this.#release();
       this.#changed();
     }
     if (!call || stay === this.#left) return;
@@ -255,10 +270,20 @@ export class CallMedia extends EventTarget {
     if (back) this.#run?.reconnected();
   }
 
-  /** Has this tab have the sound and picture, if no other has; else as soon as that one is gone. */
+  /** Whether this tab is the one to have the media of this stay; null: the others may as well. @returns {boolean | null} */
+  get #here() {
+    return this.#moved?.stay === this.#stay ? (this.#moved?.here ?? null) : (this.#service.enteredHere ?? null);
+  }
+
+  /**
+   * Has this tab have the sound and picture: if it is the one to have them, whoever else has; else if no other has, or as
+   * soon as that one is gone.
+   */
   async #take() {
     const claim = new AbortController();
     this.#claim = claim;
+    const here = this.#here;
+    this.#elsewhere = here === false;
     const name = `ringback:${this.#service.user}:media`;
     /** @param {Lock | null} lock */
     const had = (lock) => {
@@ -272,13 +297,29 @@ export class CallMedia extends EventTarget {
     };
     // The tab that the user looks at goes first; if that is loaded again, the lock comes here, and has to go back.
     const inTurn = (/** @type {Lock | null} */ lock) => (unseen() ? undefined : had(lock));
+    /** @param {LockOptions} options @param {(lock: Lock | null) => unknown} work */
+    const request = async (options, work) => {
+      await navigator.locks.request(name, options, work).catch(ignoreAbort);
+      if (!claim.signal.aborted && this.#claimed) this.#lose();
+    };
+    if (here) await request({ steal: true }, had);
     for (let ms = UNSEEN_MS; ; ms = RELOADED_MS) {
-      if (unseen()) await seen(ms);
+      // The one in which the call was entered goes before one that is looked at.
+      if (unseen() || (here === false && ms === UNSEEN_MS)) await seen(ms);
       if (claim.signal.aborted) return;
-      await navigator.locks.request(name, { ifAvailable: true }, had);
+      await request({ ifAvailable: true }, had);
       if (claim.signal.aborted) return;
-      await navigator.locks.request(name, { signal: claim.signal }, inTurn).catch(ignoreAbort);
+      await request({ signal: claim.signal }, inTurn);
     }
+  }
+
+  /** Another tab took the sound and picture. */
+  #lose() {
+    this.#moved = { stay: this.#stay ?? "", here: false };
+    this.#claimed = false;
+    this.#elsewhere = true;
+    this.#end();
+    this.#changed();
   }
 
   /** Opens what is to be open for this call, as it stands. @param {MediaServiceCall} call */
@@ -460,7 +501,7 @@ function unseen() {
 function seen(ms) {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
-    document.addEventListener("visibilitychange", resolve, { once: true });
+    globalThis.document?.addEventListener("visibilitychange", resolve, { once: true });
   });
 }
 

@@ -64,6 +64,11 @@ import { texts } from "./texts.js";
 /** How long the view of a call may be behind the answer that made it, in ms; beyond it the app goes on without. */
 const SHOWN_MS = 1_000;
 
+/** What asks to enter a call. */
+const ENTERS = ["send", "accept", "join", "dial_back"];
+/** What a request to be out of a call is refused with once it is over, or goes on without this device. */
+const OUT = ["call_ended", "cancelled", "invitation_expired", "answered_elsewhere", "forbidden", "not_found"];
+
 /** The services of this page in which a user is signed in. @type {Set<CallInvitationService>} */
 const signedIn = new Set();
 
@@ -90,6 +95,8 @@ export class CallInvitationService extends EventTarget {
   #leader = null;
   /** @type {import("./leader.js").LeaderState | null} */
   #state = null;
+  /** Whether it was in this tab that the app asked last to enter a call; null: in none that is known of. @type {boolean | null} */
+  #enteredHere = null;
   /** What the app was told last of what every tab is told. */
   #told = { connection: "", missed: NO_MISSED };
 
@@ -165,7 +172,7 @@ export class CallInvitationService extends EventTarget {
    * @param {string} [invitationID] the call that this device is in, if left out
    */
   async cancel(callees, invitationID = this.#inCall()) {
-    if (!callees) return void (await this.#act({ type: "cancel", invitation_id: invitationID }));
+    if (!callees) return this.#out({ type: "cancel", invitation_id: invitationID });
     const { participants = [] } = this.calls.find((one) => one.invitationID === invitationID) ?? {};
     await Promise.all(callees.map((callee) => {
       const user = userID("callees", callee);
@@ -204,19 +211,22 @@ export class CallInvitationService extends EventTarget {
   }
 
   /**
-   * Leaves the call that this device is in.
+   * Leaves the call that this device is in: it is out at once (`inCall`), and the server is told as soon as there is a
+   * connection.
    * @param {string} [invitationID]
+   * @returns {Promise<void>} settled once the server knows, or the call was over already
    */
   async leave(invitationID = this.#inCall()) {
-    await this.#act({ type: "leave", invitation_id: invitationID });
+    await this.#out({ type: "leave", invitation_id: invitationID });
   }
 
   /**
-   * Ends the call for everyone.
+   * Ends the call for everyone; this device is out of it at once, as by `leave`.
    * @param {string} [invitationID] the one that this device is in, if left out
+   * @returns {Promise<void>} likewise
    */
   async end(invitationID = this.#inCall()) {
-    await this.#act({ type: "end", invitation_id: invitationID });
+    await this.#out({ type: "end", invitation_id: invitationID });
   }
 
   /**
@@ -343,6 +353,15 @@ export class CallInvitationService extends EventTarget {
     return this.#state?.connection ?? (this.#tabs ? "connecting" : "disconnected");
   }
 
+  /**
+   * Whether it was in this tab that the app last sent, accepted, joined or dialled back a call, and not in another one;
+   * null: in none that is known of. That tab is the one to have sound and picture.
+   * @returns {boolean | null}
+   */
+  get enteredHere() {
+    return this.#enteredHere;
+  }
+
   /** The calls that run: that ring here, or that this user is, was or may be in. @returns {Call[]} */
   get calls() {
     return (this.#state?.calls ?? []).filter((view) => !view.ended).map((view) => this.#call(view));
@@ -371,7 +390,8 @@ export class CallInvitationService extends EventTarget {
   /** @param {any} view */
   #call(view) {
     const ring = this.#state?.rings.find((one) => one.invitation_id === view.invitation_id);
-    return call(view, { user: this.user ?? "", inCall: this.#state?.inCall ?? null, ring });
+    const { device = null, inCall = null } = this.#state ?? {};
+    return call(view, { user: this.user ?? "", device, inCall, ring });
   }
 
   /**
@@ -417,11 +437,33 @@ export class CallInvitationService extends EventTarget {
 
   /**
    * Asks device.js, in whichever tab it runs.
-   * @param {object} ask
+   * @param {{type: string, [field: string]: unknown}} ask
    * @returns {Promise<any>}
    */
   #act(ask) {
+    if (ENTERS.includes(ask.type)) this.#entering();
     return this.#ask("act", [crypto.randomUUID(), ask]);
+  }
+
+  /**
+   * Asks to be out of a call. If it is over by then, or goes on without this device, that is what was wanted.
+   * @param {{type: string, invitation_id: string}} ask
+   */
+  async #out(ask) {
+    const inIt = () => this.#state?.inCall === ask.invitation_id;
+    const was = inIt();
+    try {
+      await this.#act(ask);
+    } catch (/** @type {any} */ error) {
+      if (error.code !== "call_ended" && !(was && !inIt() && OUT.includes(error.code))) throw error;
+    }
+  }
+
+  /** Tells all tabs in which of them the app enters a call: this one, if left out. @param {string} [tab] */
+  #entering(tab) {
+    const own = this.#tabs?.id;
+    this.#enteredHere = (tab ?? own) === own;
+    this.#tabs?.share({ entering: tab ?? own });
   }
 
   /**
@@ -477,6 +519,7 @@ export class CallInvitationService extends EventTarget {
       emit: (event) => tabs.emit(event),
       publish: (state) => tabs.publish(state),
       signal: (frame) => tabs.signal(frame),
+      entering: () => this.#entering(tabs.front()),
     });
     this.#leader.start();
   }
@@ -522,9 +565,10 @@ export class CallInvitationService extends EventTarget {
     return this.#token;
   }
 
-  /** @param {{token?: string, uninit?: boolean, config?: any, clicked?: boolean}} shared by another tab */
-  #shared({ token, uninit, config, clicked }) {
+  /** @param {{token?: string, uninit?: boolean, config?: any, clicked?: boolean, entering?: string}} shared by another tab */
+  #shared({ token, uninit, config, clicked, entering }) {
     if (uninit) return this.#close();
+    if (entering) this.#enteredHere = entering === this.#tabs?.id;
     if (token) this.#token = token;
     if (!config) return;
     const { notificationTitle, notificationMessage } = this.#config.missedCall;
@@ -580,7 +624,7 @@ export class CallInvitationService extends EventTarget {
     const state = this.#state;
     this.#leader = this.#tabs = null;
     if (state) this.#changed({ ...state, connection: "disconnected", calls: [], inCall: null, rings: [], missed: { calls: [], total: 0 }, blocked: [], doNotDisturb: null });
-    this.#state = this.#options = this.#token = null;
+    this.#state = this.#options = this.#token = this.#enteredHere = null;
     this.#events = {};
     this.#told = { connection: "", missed: NO_MISSED };
   }

@@ -68,7 +68,7 @@
  * @property {string} initiator user id
  * @property {string | null} customData null until it is fetched, where it is long
  * @property {number} at when it was sent, ms since 1970
- * @property {boolean} inCall whether this device is in it
+ * @property {boolean} inCall whether this device is in it: no longer, once the app has asked to leave or end it
  * @property {boolean} elsewhere whether another device of this user is in it
  * @property {{turn: number, caller: CallUser, deadline: number} | null} ringing while it rings here; the deadline in ms
  *   since 1970 by this browser's clock
@@ -166,10 +166,10 @@ export function signal({ invitation_id, from, device, data }) {
 
 /**
  * @param {any} view of one call, as device.js holds it
- * @param {{user: string, inCall: string | null, ring: {turn: number, deadline: number} | undefined}} own
+ * @param {{user: string, device: string | null, inCall: string | null, ring: {turn: number, deadline: number} | undefined}} own
  * @returns {Call}
  */
-export function call(view, { user, inCall, ring }) {
+export function call(view, { user, device, inCall, ring }) {
   const known = new Map(view.others.map((/** @type {any} */ other) => [other.id, { id: other.id, name: other.name }]));
   const last = view.own.at(-1);
   const self = last && { user: { id: user, name: "" }, self: true, state: last.state, turn: last.no, inviter: last.inviter, entered: view.entered ?? 0 };
@@ -183,7 +183,7 @@ export function call(view, { user, inCall, ring }) {
     customData: view.custom_data ?? null,
     at: view.at,
     inCall: view.invitation_id === inCall,
-    elsewhere: last?.state === "accepted" && view.invitation_id !== inCall,
+    elsewhere: last?.state === "accepted" && last.device !== device,
     ringing: ring ? { turn: ring.turn, caller: known.get(inviter) ?? { id: inviter ?? "", name: "" }, deadline: ring.deadline } : null,
     participants: [...(self ? [self] : []), ...view.others.flatMap(participant)],
     participantsCount: view.others_count + (self ? 1 : 0),

@@ -103,13 +103,19 @@ export class Tabs {
     });
   }
 
+  /** The tab that the user looked at last. Only the leader knows. */
+  front() {
+    let [front, looked] = [this.id, this.looked];
+    for (const [tab, when] of this.others) if (when > looked) [front, looked] = [tab, when];
+    return front;
+  }
+
   /**
    * Tells one tab's app of an event: the tab that the user looked at last. Only the leader does.
    * @param {ServiceEvent} event
    */
   emit(event) {
-    let [to, looked] = [this.id, this.looked];
-    for (const [tab, when] of this.others) if (when > looked) [to, looked] = [tab, when];
+    const to = this.front();
     if (to === this.id) return this.handlers.event(event);
     const waiting = this.unconfirmed.get(to) ?? new Map();
     this.unconfirmed.set(to, waiting);

@@ -334,6 +334,36 @@ story("of two tabs one has sound and picture; when it goes, the other takes them
   await Promise.all([flows(alice, ["bob"]), flows(second, ["alice"])]);
 });
 
+// spec: R1, L9
+story("the tab in which the user answers or calls has sound and picture, until they are moved to another one", async (stage) => {
+  await stage.serve();
+  const profile = await stage.profile(undefined, { devices: "fake" });
+  const alice = await caller(profile, "alice", { calls: ["bob"] });
+  // The first one leads, so it is the first to hear that there is a call.
+  const first = await caller(profile, "bob", { accepts: false, calls: ["alice"] });
+  const second = await caller(profile, "bob", { accepts: false, calls: ["alice"] });
+  /** @param {Person} here @param {Person} there */
+  const has = async (here, there) => {
+    await Promise.all([stands(here, "on"), stands(there, "elsewhere")]);
+    await there.page.locator('#media[data-devices="0"]').waitFor({ state: "attached" });
+    await Promise.all([flows(here, ["alice"]), flows(alice, ["bob"])]);
+  };
+  await press(alice, "call");
+  await second.page.locator('#media[data-rings="true"]').waitFor({ state: "attached" });
+  await press(second, "accept");
+  await has(second, first);
+  await press(alice, "leave");
+  await Promise.all([alice, first, second].map((person) => stands(person, "idle")));
+  await press(second, "call");
+  await has(second, first);
+  await mark(alice);
+  await press(first, "here");
+  await alice.shows('#media li[data-mended="true"]');
+  await has(first, second);
+  await first.close();
+  await stands(second, "on");
+});
+
 /**
  * Sees to it that Bob, who is connected anew, sends neither sound nor picture until he says so.
  * @param {Person} alice

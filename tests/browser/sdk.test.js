@@ -190,3 +190,54 @@ story("a call that was just made is in the list, and can be called off at once",
   await alice.heard("called off");
   await bob.missed(1);
 });
+
+/**
+ * An app with a button for each thing, whose page says how its newest call stands for it: `here`, `elsewhere`, `rings` or `none`, and
+ * how many are in it.
+ * @param {import("./harness/browser.js").Profile} profile
+ * @param {string} user
+ */
+async function buttons(profile, user) {
+  return app(profile, user, `
+    const service = new CallInvitationService();
+    service.addEventListener("change", () => {
+      const call = service.calls.at(-1);
+      const how = call?.inCall ? "here" : call?.elsewhere ? "elsewhere" : call?.ringing ? "rings" : "none";
+      document.body.dataset.call = how + " " + (call?.inCallCount ?? 0);
+    });
+    const does = (name, work) => press(name, () => work().then(() => seen("done", name), (error) => seen("refused", name, error.code)));
+    does("call-one", () => service.send({ invitees: ["bob"] }));
+    does("call-both", () => service.send({ invitees: ["bob", "carol"] }));
+    for (const name of ["accept", "leave", "end", "cancel"]) does(name, () => service[name]());
+    events.onCallEnded = (callID, reason) => seen("ended", reason);
+    service.init({ ...base, invitationEvents: events });
+  `);
+}
+
+// spec: S11, L5, L9, N2
+story("who leaves, ends or cancels while the server is away is out of the call at once, and it is no error that it is over when it is back", async (stage) => {
+  const server = await stage.serve();
+  const profile = await stage.profile();
+  const [alice, bob, carol] = [await buttons(profile, "alice"), await buttons(profile, "bob"), await buttons(profile, "carol")];
+  const click = (/** @type {import("./harness/person.js").Person} */ person, /** @type {string} */ button) => person.page.locator(`body > #${button}`).click();
+  const stands = (/** @type {import("./harness/person.js").Person} */ person, /** @type {string} */ how) => person.shows(`body[data-call^="${how}"]`);
+  for (const [dials, others, asks] of /** @type {const} */ ([["call-one", [bob], "leave"], ["call-both", [bob, carol], "end"], ["call-one", [bob], "cancel"]])) {
+    await click(alice, dials);
+    for (const other of others) {
+      await stands(other, "rings");
+      if (asks !== "cancel") await click(other, "accept");
+    }
+    await stands(alice, `here ${asks === "cancel" ? 1 : others.length + 1}`);
+    await server.program?.stop("SIGKILL");
+    await click(alice, asks);
+    await stands(alice, "none");
+    // One who isn't there for the server any more when he says that he leaves.
+    if (asks === "end") await click(bob, "leave");
+    await server.listen(new URL(server.origin).host);
+    await alice.heard("done", asks);
+    for (const other of others) await stands(other, "none");
+  }
+  await Promise.all([bob.heard("ended", "left"), bob.heard("done", "leave"), carol.heard("ended")]);
+  for (const person of [alice, bob, carol]) assert.equal(await person.times("refused"), 0);
+  assert.equal(await alice.times("ended"), 2, "who leaves isn't told that it ended");
+});

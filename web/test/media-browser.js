@@ -66,26 +66,33 @@ export class Desk {
 /** Web Locks of one browser; as there, a lock that is given up is free only a moment later. */
 export class Locks {
   constructor() {
-    this.held = new Set();
+    /** By name, what takes each from who has it. @type {Map<string, (error: Error) => void>} */
+    this.held = new Map();
     /** @type {{name: string, grant: () => void}[]} */
     this.queue = [];
   }
 
-  /** @param {string} name @param {{ifAvailable?: boolean, signal?: AbortSignal}} options @param {(lock: object | null) => unknown} work */
-  async request(name, { ifAvailable, signal }, work) {
+  /** @param {string} name @param {{ifAvailable?: boolean, signal?: AbortSignal, steal?: boolean}} options @param {(lock: object | null) => unknown} work */
+  async request(name, { ifAvailable, signal, steal }, work) {
     await moment();
-    if (this.held.has(name)) {
+    if (steal) {
+      this.held.get(name)?.(new DOMException("taken", "AbortError"));
+    } else if (this.held.has(name)) {
       if (ifAvailable) return work(null);
       await new Promise((grant, refuse) => {
         this.queue.push({ name, grant: () => grant(undefined) });
         signal?.addEventListener("abort", () => refuse(new DOMException("given up", "AbortError")));
       });
     }
-    this.held.add(name);
+    /** @type {(error: Error) => void} */
+    let take = () => undefined;
+    const taken = new Promise((_, refuse) => (take = refuse));
+    this.held.set(name, take);
     try {
-      return await work({ name });
+      return await Promise.race([work({ name }), taken]);
     } finally {
       moment().then(() => {
+        if (this.held.get(name) !== take) return;
         this.held.delete(name);
         const at = this.queue.findIndex((one) => one.name === name);
         if (at >= 0) this.queue.splice(at, 1)[0].grant();

@@ -36,6 +36,8 @@ class Service extends EventTarget {
   iceServers = async () => ({ iceServers: [] });
   details = async () => this.fetched ?? Promise.reject(new Error("nothing to fetch"));
   leave = async () => undefined;
+  /** @type {boolean | null} */
+  enteredHere = null;
 
   /** @param {import("../media.js").MediaServiceCall[]} calls */
   async say(...calls) {
@@ -87,6 +89,39 @@ test("who is muted, and whose camera is off, stays so in the tab that takes over
   await second.service.say();
   await second.service.say(call([HERSELF, BOB], { invitationID: "next" }));
   assert.deepEqual([second.media.microphone, second.media.camera], [true, true]);
+});
+
+// spec: R1, L9
+test("the tab that entered the call has sound and picture, whoever was first, and gives them up where they are moved", async (t) => {
+  const { devices } = browser();
+  const [first, second] = [tab(t), tab(t)];
+  const states = () => [first.media.state, second.media.state];
+  // The one that entered it hears of it last; the other one waits, and if it couldn't, gives way.
+  for (const [id, waits] of /** @type {const} */ ([["i", true], ["j", false]])) {
+    [first.service.enteredHere, second.service.enteredHere] = [waits ? false : null, true];
+    await first.service.say(call([HERSELF, BOB], { invitationID: id }));
+    assert.equal(first.media.state, waits ? "elsewhere" : "on");
+    if (!waits) await first.media.setMicrophone(false);
+    await second.service.say(call([HERSELF, BOB], { invitationID: id }));
+    await first.service.say(...first.service.calls);
+    assert.deepEqual(states(), ["elsewhere", "on"]);
+    assert.equal(second.media.microphone, waits, "who is muted stays so");
+    await Promise.all([first.service.say(), second.service.say()]);
+    assert.deepEqual([states(), devices.live], [["idle", "idle"], []]);
+  }
+  for (const { service } of [first, second]) await service.say(call([HERSELF, BOB], { invitationID: "k" }));
+  for (const { service } of [first, second]) await service.say(...service.calls);
+  assert.deepEqual(states(), ["elsewhere", "on"]);
+  first.media.takeHere();
+  for (const { service } of [first, second, first]) await service.say(...service.calls);
+  assert.deepEqual([states(), devices.live.length], [["on", "elsewhere"], 2]);
+  // It stays where it was moved to, also when the token had expired.
+  for (const { service } of [first, second]) await service.stands("unauthorized");
+  for (const { service } of [first, second]) await service.stands("connected");
+  assert.deepEqual(states(), ["on", "elsewhere"]);
+  // Gone at once, before the other one asked for it: that one doesn't wait for ever.
+  first.media.close();
+  while (second.media.state !== "on") await new Promise((changed) => second.media.addEventListener("change", changed, { once: true }));
 });
 
 // spec: R1

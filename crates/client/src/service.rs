@@ -138,7 +138,7 @@ impl CallInvitationService {
     /// Stops ringing everyone who hasn't answered, in this call or the one that this device is in.
     pub async fn cancel(&self, invitation: impl Into<Option<InvitationId>>) -> Result<(), CallError> {
         let invitation = self.this_call(invitation.into())?;
-        self.done(Ask::Cancel { invitation, whom: None }).await
+        self.out_of(invitation, Ask::Cancel { invitation, whom: None }).await
     }
 
     /// Stops ringing one callee who hasn't answered, in this call or the one that this device is in.
@@ -189,16 +189,18 @@ impl CallInvitationService {
         self.done(Ask::Join { invitation }).await
     }
 
-    /// Leaves this call, or the one that this device is in.
+    /// Leaves this call, or the one that this device is in. It is out at once ([`CallInvitationService::in_call`]), and the
+    /// server is told as soon as there is a connection; a call that is over by then was left, too.
     pub async fn leave(&self, invitation: impl Into<Option<InvitationId>>) -> Result<(), CallError> {
         let invitation = self.this_call(invitation.into())?;
-        self.done(Ask::Leave { invitation }).await
+        self.out_of(invitation, Ask::Leave { invitation }).await
     }
 
-    /// Ends this call, or the one that this device is in, for everyone.
+    /// Ends this call, or the one that this device is in, for everyone. It is out at once, as by
+    /// [`CallInvitationService::leave`].
     pub async fn end(&self, invitation: impl Into<Option<InvitationId>>) -> Result<(), CallError> {
         let invitation = self.this_call(invitation.into())?;
-        self.done(Ask::End { invitation }).await
+        self.out_of(invitation, Ask::End { invitation }).await
     }
 
     /// Calls back who was missed, or joins the group call that was missed, if it still runs: the server chooses (D5).
@@ -319,9 +321,10 @@ impl CallInvitationService {
         lock(&self.shared.session).call(invitation).cloned()
     }
 
-    /// The call that this device is in.
+    /// The call that this device is in, unless the app has asked to leave or end it.
     pub fn in_call(&self) -> Option<InvitationId> {
-        lock(&self.shared.session).in_call()
+        let session = lock(&self.shared.session);
+        session.in_call().filter(|invitation| !session.end_asked(*invitation))
     }
 
     /// The newest unhandled missed calls, and how many there are in all; none of either until the server told.
@@ -397,6 +400,21 @@ impl CallInvitationService {
         let known = async { while self.call(invitation).is_none() && moved.changed().await.is_ok() {} };
         // Late or never, it is made all the same.
         let _ = tokio::time::timeout(SHOWN, known).await;
+    }
+
+    /// Asks to be out of a call. If it is over by then, or goes on without this device, that is what was wanted.
+    async fn out_of(&self, invitation: InvitationId, ask: Ask) -> Result<(), CallError> {
+        let in_it = || self.in_call() == Some(invitation);
+        let was = in_it();
+        self.done(ask).await.or_else(|error| match error.code {
+            Code::CallEnded => Ok(()),
+            Code::Cancelled | Code::InvitationExpired | Code::AnsweredElsewhere | Code::Forbidden | Code::NotFound
+                if was && !in_it() =>
+            {
+                Ok(())
+            }
+            _ => Err(error),
+        })
     }
 
     async fn done(&self, ask: Ask) -> Result<(), CallError> {

@@ -4,7 +4,7 @@ import { app } from "./app.js";
 
 /**
  * Opens a person's page whose app is in calls with sound and picture. It has buttons `#call`, `#accept`, `#hang-up`,
- * `#mark`, `#camera`, `#microphone` and `#retry`, and shows: `#media`, with `data-state`, `data-problem`, `data-devices`, how
+ * `#mark`, `#camera`, `#microphone`, `#retry` and `#here`, and shows: `#media`, with `data-state`, `data-problem`, `data-devices`, how
  * many devices are open; in it an item for each of the others, with `data-user`, `data-state`, `data-camera`, `data-microphone`, and since
  * `#mark` was pressed: `data-flows`, whether pictures were decoded and sound came; `data-mended`, whether the path
  * was looked for anew; of the connection as it is, `data-frames` and `data-energy`, how many pictures and how much sound came; and
@@ -88,6 +88,8 @@ export async function caller(profile, user, { accepts = true, calls = [], init =
     said("camera", () => media.setCamera(!media.camera));
     said("microphone", () => media.setMicrophone(!media.microphone));
     said("retry", () => media.retry());
+    said("here", () => media.takeHere());
+    service.addEventListener("change", () => { list.dataset.rings = service.calls.some((call) => call.ringing); });
     press("mark", async () => {
       const users = media.peers.map((peer) => peer.user.id);
       marks = new Map(await Promise.all(users.map(async (user) => [user, await count(user)])));

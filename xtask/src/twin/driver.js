@@ -1,6 +1,7 @@
 // Runs scripts through web/device.js: a script a line comes in, what the machine did a line goes out.
 // A script: {user, device, seed, steps}; a step is [now, message], or {restart: seed} (a new process with what was kept),
-// or {handover: seed} (another tab takes over). A result: for each step [outputs, timeout, the call it is in].
+// or {handover: seed} (another tab takes over). A result: for each step [outputs, timeout, the call it is in, whether its
+// end was asked for].
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
@@ -23,7 +24,7 @@ function run({ user, device, seed, steps }) {
     else if (step.handover) session = new DeviceSession({ user, device, seed: step.handover, snapshot: session.snapshot() });
     else outputs = session.input(step[0], step[1]);
     persisted = outputs.find((o) => o.type === 'persist')?.state ?? persisted;
-    return [outputs, session.pollTimeout(), session.inCall()];
+    return [outputs, session.pollTimeout(), session.inCall(), session.endAsked(session.inCall())];
   });
 }
 

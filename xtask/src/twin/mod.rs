@@ -74,7 +74,9 @@ impl Runner {
         let me = world::me();
         let said: Vec<Value> = outputs.iter().map(|o| json::output(o, me.as_str(), now)).collect();
         let due = self.session.poll_timeout().map(|at| at.0);
-        self.results.push(json!([said, due, self.session.in_call().map(|id| id.to_string())]));
+        let here = self.session.in_call();
+        let end_asked = here.is_some_and(|id| self.session.end_asked(id));
+        self.results.push(json!([said, due, here.map(|id| id.to_string()), end_asked]));
         outputs
     }
 }

@@ -32,6 +32,43 @@ async fn a_cut_connection_comes_back_and_claims_its_call() {
     alice.told("S11", |event| matches!(event, CallEvent::CallEnded { .. }).then_some(())).await;
 }
 
+// spec: L5, L9, N2: who hangs up while the server is out of reach is out at once, and that it is over by then is no error
+#[tokio::test]
+async fn who_leaves_or_ends_while_cut_off_is_out_at_once() {
+    let server = TestServer::start().await;
+    let line = Line::to(server.address()).await;
+    let mut alice = SignIn::at(line.address).person("alice").await;
+    let mut bob = SignIn::at(line.address).person("bob").await;
+    let mut carol = person(&server, "carol").await;
+    for ends in [false, true] {
+        alice.service.send(SendOptions::to(["bob", "carol"])).await.unwrap();
+        for callee in [&mut bob, &mut carol] {
+            callee.until("the ring", |callee| !callee.rings().is_empty()).await;
+            callee.service.accept(None).await.unwrap();
+        }
+        alice.until("all in the call", |alice| alice.calls().iter().any(|call| call.in_call == 3)).await;
+        line.freeze();
+        let (hers, his) = (alice.service.clone(), bob.service.clone());
+        let asked = tokio::spawn(async move { if ends { hers.end(None).await } else { hers.leave(None).await } });
+        let left = tokio::spawn(async move { his.leave(None).await });
+        let out = async || {
+            while alice.service.in_call().or(bob.service.in_call()).is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), out()).await.unwrap();
+        assert!(!asked.is_finished() && !left.is_finished());
+        // Back, Bob doesn't claim the call, so he is out of it before he can say that he leaves.
+        line.cut();
+        asked.await.unwrap().unwrap();
+        left.await.unwrap().unwrap();
+        if !ends {
+            carol.service.leave(None).await.unwrap();
+        }
+        carol.until("the end", |carol| carol.calls().is_empty()).await;
+    }
+}
+
 // spec: N2
 #[tokio::test]
 async fn a_request_whose_reply_is_lost_takes_effect_once() {

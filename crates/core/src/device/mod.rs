@@ -207,6 +207,17 @@ impl Session {
         self.keep.here.last().copied()
     }
 
+    /// Whether the app has asked for this call's end, as it may (L5), and has no answer yet.
+    pub fn end_asked(&self, invitation: InvitationId) -> bool {
+        let Some(view) = self.call(invitation) else { return false };
+        let mine = view.initiator == self.me.id;
+        self.requests.iter().any(|request| match &request.ask {
+            Ask::End { invitation: asked } => *asked == invitation && (mine || !view.group),
+            Ask::Cancel { invitation: asked, .. } => *asked == invitation && mine && !view.group,
+            _ => false,
+        })
+    }
+
     /// What rings now, the longest first.
     pub fn rings(&self) -> impl Iterator<Item = Ringing> {
         self.rings.iter().filter_map(|&(id, no)| self.ringing(id, no))

@@ -197,6 +197,37 @@ fn who_is_taken_out_is_told_and_who_leaves_is_not() {
     assert_eq!(told(&bed.view(later(&first, 1, ended(EndReason::Ended)))), ["S11 c1 Ended"]);
 }
 
+// spec: L5, L9: whose end the app has asked for isn't to be shown, and is claimed until there is an answer
+#[test]
+fn a_call_whose_end_was_asked_for_is_still_claimed() {
+    let end = || Ask::End { invitation: ONE };
+    let cancel = || Ask::Cancel { invitation: ONE, whom: None };
+    // The initiator of a group can cancel in it, and be in it all the same; who else is in it can't end it.
+    for (callees, mine, ask, asked) in [
+        (vec!["alice"], true, end(), true),
+        (vec!["alice"], true, cancel(), true),
+        (vec!["alice"], false, end(), true),
+        (vec!["alice"], false, cancel(), false),
+        (vec!["alice", "carol"], true, end(), true),
+        (vec!["alice", "carol"], true, cancel(), false),
+        (vec!["alice", "carol"], false, end(), false),
+    ] {
+        let (mut bed, first) = calling(&callees);
+        if !mine {
+            bed.view(later(&first, 1, |v| v.initiator = user("alice")));
+        }
+        bed.lose();
+        let (_, claim) = hello(&bed.input(Input::Opened));
+        assert!(!bed.session.end_asked(ONE));
+        bed.act("r-2", ask.clone());
+        assert_eq!(bed.session.end_asked(ONE), asked, "{callees:?} {mine} {ask:?}");
+        bed.lose();
+        assert_eq!(hello(&bed.input(Input::Opened)).1, claim);
+        bed.refuse("r-2", Code::Forbidden);
+        assert!(!bed.session.end_asked(ONE));
+    }
+}
+
 // spec: L10: the later request's device gets S7 and S8; another device of its user, which rang, S6
 #[test]
 fn crossing_calls_are_told_as_one() {
