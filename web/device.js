@@ -119,11 +119,9 @@ export class DeviceSession {
   inCall() { return this.s.keep.here.at(-1) ?? null; }
   /** Whether the app has asked for this call's end, as it may (L5), and has no answer yet. @param {string} id */
   endAsked(id) {
-    const view = this.call(id);
-    if (!view) return false;
-    const mine = view.initiator === this.s.me.id;
-    const ends = (/** @type {string} */ type) => (type === "end" ? mine || !view.group : type === "cancel" && mine && !view.group);
-    return this.s.requests.some(({ frame }) => frame.invitation_id === id && ends(frame.type));
+    const view = this.call(id), mine = view?.initiator === this.s.me.id, alone = view && !view.group;
+    const ends = (/** @type {Message} */ f) => (f.type === "end" ? mine || alone : f.type === "cancel" && mine && alone);
+    return this.s.requests.some(({ frame }) => frame.invitation_id === id && ends(frame));
   }
   missed() { return { calls: this.s.missed?.calls ?? [], total: this.s.missed?.total ?? 0 }; }
   /** @param {Config} config @param {boolean} takeUp */
@@ -162,10 +160,7 @@ export class DeviceSession {
     return { ...view, own, custom_data: view.custom_data ?? null };
   }
   /** @param {number} left */
-  tokenLasts(left) {
-    const { now } = this.s;
-    this.s.token = { tell: now + Math.max(0, left - TOKEN_WARNING), end: now + left };
-  }
+  tokenLasts(left) { this.s.token = { tell: this.s.now + Math.max(0, left - TOKEN_WARNING), end: this.s.now + left }; }
   deadAt() { return this.s.link ? this.s.link.heard + Math.floor((this.s.link.ping * 5) / 2) : Infinity; } // N3
   /** Does what is due by now. */
   expire() {
@@ -228,7 +223,6 @@ export class DeviceSession {
     if (s.bye && FINAL.includes(s.bye)) this.event("onConnectionStateChanged", [s.bye]);
     else if (link.synced) this.event("onConnectionStateChanged", ["disconnected"]);
   }
-
   synced() {
     const { s } = this;
     if (s.link) s.link.synced = true;
@@ -314,9 +308,7 @@ export class DeviceSession {
     } else this.event("onIncomingCallAnsweredElsewhere", [ok.call_id, "dialed_back"]);
   }
   /** S3. @param {MissedRef} missed @param {string} reason */
-  failed({ call_id: callID, caller }, reason) {
-    this.event("onIncomingMissedCallDialBackFailed", [{ reason, callID, caller }]);
-  }
+  failed({ call_id: callID, caller }, reason) { this.event("onIncomingMissedCallDialBackFailed", [{ reason, callID, caller }]); }
   /** The server said that this device is in this call. @param {string} id @param {boolean} again @param {Sent|null} sent */
   enter(id, again, sent) {
     const old = this.held(id)?.view, last = old?.own.at(-1), { here } = this.s.keep;
