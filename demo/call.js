@@ -91,7 +91,7 @@ export function drawCall() {
   keyed($("gone"), "user", people.filter((one) => !here.includes(one)), (one) => one.user.id, () => element("li"), (item, one) => {
     if (item.dataset.state === one.state) return;
     item.dataset.state = one.state;
-    item.replaceChildren(`${one.self ? "You" : nameOf(one.user)} `, element("span", { className: "state", textContent: STATES[one.state] }));
+    item.replaceChildren(element("bdi", { textContent: one.self ? "You" : nameOf(one.user) }), " ", element("span", { className: "state", textContent: STATES[one.state] }));
   });
   drawControls(call, shown, called);
   drawDuration();
@@ -130,7 +130,7 @@ function tile(one) {
     video,
     avatar(one.self ? { id: me, name: "" } : one.user, "huge"),
     element("p", { className: "caption" }, [
-      element("span", { className: "name", textContent: one.self ? "You" : nameOf(one.user) }),
+      element("span", { className: "name", textContent: one.self ? "You" : nameOf(one.user), dir: "auto" }),
       element("span", { className: "state" }),
     ]),
     one.self ? null : button({ className: "small stop-one", icon: "close", label: `Stop calling ${nameOf(one.user)}`, work: () => service.cancel([one.user.id]) }),

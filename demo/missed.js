@@ -22,7 +22,7 @@ export function drawMissed(service) {
     return element("li", {}, [
       avatar(missed.caller),
       element("span", { className: "what" }, [
-        element("strong", { textContent: name }),
+        element("strong", { textContent: name, dir: "auto" }),
         element("small", { textContent: `${kind(missed)} · ${moment(missed.at)}` }),
         element("small", { textContent: titleCase(REASONS[missed.reason] ?? words(missed.reason)) }),
       ]),
@@ -125,7 +125,7 @@ function drawHistory(service, entries) {
     return element("li", { className: missed ? "missed" : "" }, [
       icon(missed ? "missed" : entry.direction === "outgoing" ? "outgoing" : "incoming"),
       element("span", { className: "what" }, [
-        element("strong", { textContent: who }),
+        element("strong", { textContent: who, dir: "auto" }),
         element("small", { textContent: `${outcome(entry)} · ${moment(entry.at)}` }),
       ]),
       button({

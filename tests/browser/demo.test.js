@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { usable } from "./harness/axe.js";
+import { fits, usable } from "./harness/axe.js";
 import { hear, hushed, loud, sounded } from "./harness/ear.js";
 import { story } from "./harness/stage.js";
 
@@ -199,7 +199,7 @@ story("the log has each callback with its parameters by name, filtered, copied, 
   await bob.page.locator("#custom-data").fill("about lunch");
   await bob.call(["alice"], { video: true });
   await alice.rings("Bob");
-  await alice.shows("[data-ring] .more", "about lunch");
+  await alice.shows("[data-ring] .message", "about lunch");
   await alice.decline();
   const received = alice.page.locator('#log li[data-event="onIncomingCallReceived"]');
   const names = await received.locator("dt").allTextContents();
@@ -226,8 +226,7 @@ story("anybody who is typed can be called, and signs in by that name", async (st
   await dave.page.locator("#as-name").press("Enter");
   await dave.connected();
   assert.equal(new URL(dave.page.url()).pathname, "/as/dave-miller/");
-  await alice.page.locator("#other").fill("Dave Miller");
-  await alice.page.locator("#add-typed").click();
+  await alice.add("Dave Miller");
   await alice.call(["dave-miller"]);
   await dave.rings("Alice");
   await dave.accept();
@@ -305,6 +304,36 @@ story("two windows on one desk don't howl: sound is off until it is turned on, a
   await bob.page.locator("#microphone").click();
   await bob.shows("#microphone", "Unmute");
   await alice.shows('#call .tile[data-user="bob"] .state', "muted");
+});
+
+story("on a phone long names and messages widen nothing, and who hangs up needn't scroll", async (stage) => {
+  await stage.serve();
+  const long = "wolfeschlegelsteinhausenbergerdo";
+  const [alice, bob, other] = [await stage.person("alice"), await stage.person("bob", { devices: "fake" }), await stage.person(long)];
+  const [phone, narrow] = [{ width: 390, height: 844 }, { width: 320, height: 640 }];
+  await alice.page.locator("details summary").click();
+  await alice.page.locator("#custom-data").fill("W".repeat(150));
+  await alice.add(long);
+  await alice.call(["bob", "carol", long], { video: true, seconds: 60 });
+  await bob.rings("Alice");
+  for (const size of [phone, narrow]) await fits(bob, "it rings", { ...size, shown: ["[data-ring] .accept", "[data-ring] .decline"] });
+  await other.accept();
+  await bob.accept();
+  await Promise.all([bob.sees(long), bob.sees("carol", "inviting"), bob.watches("bob")]);
+  const shown = ["#hang-up", "#microphone"];
+  for (const size of [phone, narrow, { width: 844, height: 390 }, { width: 640, height: 400 }]) await fits(bob, "in a group", { ...size, shown });
+  await other.hangUp();
+  await bob.sees(long, "left");
+  await fits(bob, "who left", { ...phone, shown });
+  await bob.hangUp();
+  await bob.add(long);
+  await bob.call(["alice", long], { video: true, seconds: 60 });
+  await bob.hides("#error");
+  await bob.page.locator("#quiet").click();
+  for (const size of [phone, narrow]) await fits(bob, "do-not-disturb", size);
+  await bob.page.keyboard.press("Escape");
+  await bob.page.locator("#who").click();
+  await fits(bob, "open as somebody else", narrow);
 });
 
 story("every state is usable by ear, by keyboard, in light and dark, and on a phone", async (stage) => {
