@@ -4,17 +4,18 @@
 // so that each user of this browser has a worker of their own. The SDK itself is at `/web/`.
 //
 // people.js, words.js: names and words · start.js: the first click · rings.js, call.js, missed.js: the calls
-// quiet.js: whom to call, blocking, do-not-disturb · settings.js, log.js: for who builds an app
+// dial.js: whom to call, blocking · quiet.js: do-not-disturb · settings.js, log.js: for who builds an app
 // tones.js, picture.js: what is heard and seen · dom.js: small things
 
 import { CallInvitationService } from "/web/ringback.js";
 
 import { beginCall, beginMedia, drawCall, drawDuration, drawSpeaking } from "./call.js";
+import { beginDial, drawDial, drawPeople } from "./dial.js";
 import { $, all, attempt, attribute, element, put, say, showError } from "./dom.js";
 import { beginLog, logged } from "./log.js";
 import { beginHistory, drawJoinable, drawMissed, followHistory } from "./missed.js";
-import { avatar, calledBy, idOf, me, nameOf, others, remember } from "./people.js";
-import { audible, beginQuiet, chosen, drawPeople, drawQuiet, takeTyped } from "./quiet.js";
+import { avatar, calledBy, idOf, me, nameOf, others, pageOf, remember } from "./people.js";
+import { audible, beginQuiet, drawQuiet } from "./quiet.js";
 import { drawRemaining, drawRings } from "./rings.js";
 import { configuration, drawSettings, setting } from "./settings.js";
 import { beginStart, drawPermission, forgetStart } from "./start.js";
@@ -104,13 +105,6 @@ function draw() {
   listen(rings, call);
 }
 
-/** In a call, whom one chooses is added to it. */
-function drawDial(call) {
-  put($("dial-title"), call ? "Add to the call" : "Call");
-  put($("call-voice").querySelector("span"), call ? "Invite" : "Voice call");
-  $("call-video").hidden = call !== undefined;
-}
-
 /** The tab's title: how many calls were missed, and what goes on. */
 function drawTitle(rings, call, total) {
   const other = call?.participants.filter((one) => !one.self).map((one) => nameOf(one.user));
@@ -138,22 +132,6 @@ function tick() {
 
 // ---- What is clicked ----
 
-async function dial({ submitter }) {
-  takeTyped();
-  const invitees = chosen();
-  if (invitees.length === 0) throw new Error("Choose whom to call.");
-  say("");
-  const call = service.calls.find((one) => one.inCall);
-  const options = { invitees, timeoutSeconds: $("timeout").valueAsNumber };
-  try {
-    if (call) await service.invite(options);
-    else await service.send({ ...options, isVideoCall: submitter.value === "video", customData: $("custom-data").value });
-  } catch (error) {
-    if (!call || error.code !== "forbidden") throw error;
-    throw new Error("This call lets you invite nobody: its initiator’s setting inCalling.canInvitingInCalling was off, or onlyInitiatorCanInvite on, when it began.");
-  }
-}
-
 async function settingChanged(name) {
   if (name === "relayOnly") return beginMedia(setting("relayOnly"));
   if (document.body.dataset.signedIn !== undefined) await signIn();
@@ -171,21 +149,24 @@ function drawWho() {
 /** Links to a window of each of the others. */
 function drawOthers() {
   for (const place of all(".other-people")) {
-    place.replaceChildren(...others().map((user) => element("a", { href: `/as/${user}/`, target: "_blank", rel: "noopener" }, [
-      avatar({ id: user, name: "" }), calledBy(user),
+    place.replaceChildren(...others().map((user) => element("a", { href: pageOf(user), target: "_blank", rel: "noopener" }, [
+      avatar({ id: user, name: "" }), element("bdi", { textContent: calledBy(user) }),
     ])));
   }
 }
 
 function openAs(event) {
   event.preventDefault();
-  const user = idOf($("as-name").value);
-  if (user === "") return;
-  remember(user);
-  $("as-name").value = "";
-  $("who-panel").hidePopover();
-  drawPeople();
-  open(`/as/${user}/`, "_blank", "noopener");
+  // Said inside the panel, which would cover it elsewhere.
+  attempt(null, () => {
+    $("as-name").focus();
+    const user = idOf($("as-name").value);
+    remember(user);
+    $("as-name").value = "";
+    $("who-panel").hidePopover();
+    drawPeople();
+    open(pageOf(user), "_blank", "noopener");
+  }, $("as-wrong"));
 }
 
 /** Two tabs, of which one shows; the arrow keys go from one to the other. */
@@ -222,22 +203,9 @@ beginTabs();
 beginLog();
 beginCall(service);
 beginQuiet(service);
+beginDial(service);
 beginHistory(service);
 drawSettings(settingChanged);
-drawPeople();
-$("dial").addEventListener("submit", (event) => {
-  event.preventDefault();
-  attempt(event.submitter, () => dial(event));
-});
-$("add-typed").addEventListener("click", () => {
-  takeTyped();
-  $("other").focus();
-});
-$("other").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.target.value.trim() === "") return;
-  event.preventDefault();
-  takeTyped();
-});
 $("who-form").addEventListener("submit", openAs);
 $("sign-out").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, signOut));
 service.addEventListener("change", draw);

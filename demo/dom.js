@@ -79,32 +79,32 @@ export function keyed(parent, name, items, keyOf, make, update) {
   for (const child of old.values()) child.remove();
 }
 
-/** Runs what a button asks for, once at a time, and says in words what went wrong. */
-export async function attempt(place, work) {
+/** Runs what a button asks for, once at a time, and says in words what went wrong, on the page or in a panel's own place. */
+export async function attempt(place, work, error = $("error")) {
   if (place?.ariaBusy === "true") return;
-  clearError();
+  clearError(error);
   // Not disabled: that would take the focus from who uses the keyboard.
   if (place) place.ariaBusy = "true";
   try {
     await work();
-  } catch (error) {
-    showError(error);
+  } catch (why) {
+    showError(why, error);
   } finally {
     if (place) place.ariaBusy = null;
   }
 }
 
 /** Says what went wrong, until something else is done. */
-export function showError(error) {
-  const text = error?.message ?? String(error);
+export function showError(why, place = $("error")) {
+  const text = why?.message ?? String(why);
   // A sentence begins with a capital; the name of a parameter is as it is.
-  $("error").textContent = /^\w+\./.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
-  $("error").hidden = false;
+  place.textContent = /^\w+\./.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+  place.hidden = false;
 }
 
-export function clearError() {
-  $("error").hidden = true;
-  $("error").textContent = "";
+export function clearError(place = $("error")) {
+  place.hidden = true;
+  place.textContent = "";
 }
 
 /** Says what happened last; nothing said, nothing shown. */

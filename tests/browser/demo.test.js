@@ -231,6 +231,23 @@ story("anybody who is typed can be called, and signs in by that name", async (st
   await dave.rings("Alice");
   await dave.accept();
   await alice.sees("dave-miller");
+  await alice.hangUp();
+
+  const tanaka = await profile.person("田中太郎");
+  await alice.page.locator("#other").fill("田中太郎");
+  await alice.call(["bob"]);
+  await tanaka.rings("Alice");
+  await tanaka.shows("[data-ring] .more", "Bob");
+  await alice.hangUp();
+  await alice.hides("#call");
+  for (const [typed, why] of [["Łukasz, a/b", "no “/”"], ["x".repeat(129), "too long"], ["Alice", "is you"]]) {
+    await alice.page.locator("#other").fill(typed);
+    await alice.call(["bob"]);
+    await alice.shows("#error", why);
+    assert.equal(await alice.page.locator("#other").inputValue(), typed, "it stays to be mended");
+  }
+  assert.equal(await alice.page.locator("#people li").count(), 4, "of a list that is refused nobody is taken");
+  assert.equal(await alice.times("onOutgoingCallSent"), 2);
 });
 
 story("by keyboard alone: sign in, choose, call, answer, hang up", async (stage) => {
