@@ -4,7 +4,7 @@
 // so that each user of this browser has a worker of their own. The SDK itself is at `/web/`.
 //
 // people.js, words.js: names and words · start.js: the first click · rings.js, call.js, missed.js: the calls
-// dial.js: whom to call, blocking · quiet.js: do-not-disturb · settings.js, log.js: for who builds an app
+// link.js: the connection · dial.js: whom to call, blocking · quiet.js: do-not-disturb · settings.js, log.js: for who builds an app
 // tones.js, picture.js: what is heard and seen · dom.js: small things
 
 import { CallInvitationService } from "/web/ringback.js";
@@ -12,6 +12,7 @@ import { CallInvitationService } from "/web/ringback.js";
 import { beginCall, beginMedia, drawCall, drawDuration, drawSpeaking } from "./call.js";
 import { beginDial, drawDial, drawPeople } from "./dial.js";
 import { $, all, attempt, attribute, element, put, say, showError } from "./dom.js";
+import { beginLink, drawLink, OUT_OF_REACH } from "./link.js";
 import { beginLog, logged } from "./log.js";
 import { beginHistory, drawJoinable, drawMissed, followHistory } from "./missed.js";
 import { avatar, calledBy, idOf, me, nameOf, others, pageOf, remember } from "./people.js";
@@ -20,7 +21,7 @@ import { drawRemaining, drawRings } from "./rings.js";
 import { configuration, drawSettings, setting } from "./settings.js";
 import { beginStart, drawPermission, forgetStart } from "./start.js";
 import { Tones } from "./tones.js";
-import { CONNECTION, ended, words } from "./words.js";
+import { ended, words } from "./words.js";
 
 /** How often what is counted is drawn, in ms. */
 const TICK_MS = 250;
@@ -43,12 +44,12 @@ const HANDLERS = {
   onCallEnded: (callID, reason) => say(`The call is over: ${ended(reason)}.`),
   onError(error) {
     if (error.code === "notifications_denied") drawPermission();
-    else showError(error);
+    else if (!error.message.includes(OUT_OF_REACH)) showError(error);
   },
 };
 
 async function token() {
-  const answer = await fetch(`/dev/token?user=${encodeURIComponent(me)}`);
+  const answer = await fetch(`/dev/token?user=${encodeURIComponent(me)}`).catch(() => { throw new Error(OUT_OF_REACH); });
   if (!answer.ok) throw new Error(`no sign-in for “${me}” (${answer.status})`);
   return (await answer.json()).token;
 }
@@ -77,10 +78,8 @@ async function signOut() {
 let last = "";
 
 function draw() {
-  const { calls, missed, connectionState } = service;
-  put($("connection"), connectionState);
-  $("dot").dataset.state = connectionState;
-  if (CONNECTION[connectionState]) showError(new Error(CONNECTION[connectionState]));
+  const { calls, missed } = service;
+  drawLink();
   const call = calls.find((one) => one.inCall);
   const rings = calls.filter((one) => one.ringing);
   const entered = call !== undefined && call.invitationID !== last;
@@ -124,6 +123,7 @@ function listen(rings, call) {
 }
 
 function tick() {
+  drawLink();
   drawRemaining();
   drawDuration();
   drawQuiet();
@@ -201,6 +201,7 @@ function beginTabs() {
 drawWho();
 beginTabs();
 beginLog();
+beginLink(service);
 beginCall(service);
 beginQuiet(service);
 beginDial(service);

@@ -1,6 +1,7 @@
 // Whom to call: the list of people with who is blocked (L13), names that are typed, and the call itself.
 
 import { $, all, attempt, attribute, button, element, keyed, put, say } from "./dom.js";
+import { needServer } from "./link.js";
 import { avatar, calledBy, forget, idOf, isTyped, me, others, remember } from "./people.js";
 
 /** Where somebody stands who can't be called into a call again. */
@@ -98,6 +99,7 @@ export function chosen() {
 async function dial({ submitter }) {
   takeTyped();
   const invitees = chosen();
+  needServer();
   if (invitees.length === 0) throw new Error("Choose whom to call.");
   say("");
   const call = service.calls.find((one) => one.inCall);

@@ -17,14 +17,14 @@ export function element(tag, { data = {}, ...properties } = /** @type {any} */ (
   return made;
 }
 
-/** A picture of `icons.svg`; what it means is said in words beside it. */
+/** A picture of those in `index.html`; what it means is said in words beside it. */
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(space, "use");
-  use.setAttribute("href", `icons.svg#${name}`);
+  use.setAttribute("href", `#icon-${name}`);
   svg.append(use);
   return svg;
 }
@@ -32,7 +32,7 @@ export function icon(name) {
 /** Puts another picture into a button that has one. */
 export function setIcon(place, name) {
   const use = place.querySelector("use");
-  const href = `icons.svg#${name}`;
+  const href = `#icon-${name}`;
   if (use.getAttribute("href") !== href) use.setAttribute("href", href);
 }
 
@@ -98,6 +98,7 @@ export async function attempt(place, work, error = $("error")) {
 export function showError(why, place = $("error")) {
   const text = why?.message ?? String(why);
   // A sentence begins with a capital; the name of a parameter is as it is.
+  place.dataset.code = why?.code ?? "";
   place.textContent = /^\w+\./.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
   place.hidden = false;
 }

@@ -1,6 +1,7 @@
 // Missed calls with their badge, calls that can be joined, and the calls of the past.
 
 import { $, attempt, attribute, button, element, icon, keyed, put, say } from "./dom.js";
+import { needServer } from "./link.js";
 import { avatar, listed, nameOf, titleCase } from "./people.js";
 import { kind, moment, REASONS, words } from "./words.js";
 
@@ -44,6 +45,7 @@ export function drawMissed(service) {
 
 /** @param {Service} service */
 async function callBack(service, missed) {
+  needServer();
   const { outcome, elsewhere } = await service.dialBack(missed);
   if (elsewhere) say("You are calling back on another device already.");
   else if (outcome === "engaged") say("You are in another call.");
@@ -62,7 +64,7 @@ export function drawJoinable(service, calls) {
   $("joinable").hidden = calls.length === 0;
   keyed($("joinable").querySelector("ul"), "join", calls, (call) => call.invitationID, (call) => element("li", {}, [
     element("span", { className: "what" }),
-    element("span", { className: "buttons" }, [button({ className: "join", text: "Join", work: () => service.join(call.invitationID) })]),
+    element("span", { className: "buttons" }, [button({ className: "join", text: "Join", work: () => (needServer(), service.join(call.invitationID)) })]),
   ]), (item, call) => {
     const there = call.participants.filter((one) => !one.self && one.state === "accepted").map((one) => nameOf(one.user));
     put(item.querySelector(".what"), there.length > 0 ? `${kind(call)} with ${listed(there.sort())}` : kind(call));
@@ -130,7 +132,7 @@ function drawHistory(service, entries) {
       ]),
       button({
         className: "small again", icon: entry.callType === "video" ? "video" : "phone", label: `Call ${who}`,
-        work: () => service.send({ invitees: entry.with.map((user) => user.id), isVideoCall: entry.callType === "video", timeoutSeconds: $("timeout").valueAsNumber }),
+        work: () => (needServer(), service.send({ invitees: entry.with.map((user) => user.id), isVideoCall: entry.callType === "video", timeoutSeconds: $("timeout").valueAsNumber })),
       }),
     ]);
   }, () => undefined);

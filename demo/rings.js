@@ -1,6 +1,7 @@
 // Calls that ring here: a card each, with the time that remains.
 
 import { $, all, button, element, keyed, put } from "./dom.js";
+import { answer } from "./link.js";
 import { avatar, listed, nameOf } from "./people.js";
 import { kind } from "./words.js";
 
@@ -23,8 +24,8 @@ export function drawRings(service, rings, engaged) {
         element("span", { className: "more clamp" }),
       ]),
       element("div", { className: "buttons" }, [
-        button({ className: "decline", icon: "hang-up", text: "Decline", work: () => service.reject("declined", call.invitationID) }),
-        button({ className: "accept", icon: call.callType === "video" ? "video" : "phone", text: "Accept", work: () => service.accept(call.invitationID) }),
+        button({ className: "decline", icon: "hang-up", text: "Decline", work: () => answer("Declining", () => service.reject("declined", call.invitationID)) }),
+        button({ className: "accept", icon: call.callType === "video" ? "video" : "phone", text: "Accept", work: () => answer("Answering", () => service.accept(call.invitationID)) }),
       ]),
     ]);
     card.setAttribute("role", "group");

@@ -387,6 +387,26 @@ story("every state is usable by ear, by keyboard, in light and dark, and on a ph
   await usable(bob, "who are you");
 }, { seconds: 120 });
 
+story("while the server is out of reach the page says so, calls nobody, and answers once it is back", async (stage) => {
+  const server = await stage.serve();
+  const [alice, bob] = [await stage.person("alice"), await stage.person("bob")];
+  await alice.call(["bob"], { seconds: 60 });
+  await bob.rings("Alice");
+  await server.program?.stop("SIGKILL");
+  await bob.shows("#offline");
+  await bob.accept();
+  await bob.shows("#last", "Answering when the connection is back");
+  await bob.call(["carol"]);
+  await bob.shows("#error", "can’t be reached");
+  assert.equal(await bob.page.locator("[data-ring]").count(), 0);
+  await server.listen(new URL(server.origin).host);
+  await bob.sees("alice");
+  for (const place of ["#offline", "#error", "#last"]) await bob.hides(place);
+  await alice.hides("#offline");
+  const icon = await alice.page.locator("#hang-up .icon use").evaluate((use) => /** @type {SVGUseElement} */ (use).getBBox().width);
+  assert.ok(icon > 0, "the icons are the page's own");
+});
+
 // spec: R1
 story("who hangs up while the server is out of reach sends nothing any more, and leaves once it is back", async (stage) => {
   const server = await stage.serve();
