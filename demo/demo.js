@@ -5,13 +5,14 @@
 //
 // people.js, words.js: names and words · start.js: the first click · rings.js, call.js, missed.js: the calls
 // link.js: the connection · dial.js: whom to call, blocking · quiet.js: do-not-disturb · settings.js, log.js: for who builds an app
-// tones.js, picture.js: what is heard and seen · dom.js: small things
+// tones.js, picture.js: what is heard and seen · dom.js, focus.js: small things
 
 import { CallInvitationService } from "/web/ringback.js";
 
-import { beginCall, beginMedia, drawCall, drawDuration, drawSpeaking } from "./call.js";
+import { beginCall, beginMedia, drawCall, drawDuration, drawSpeaking, present } from "./call.js";
 import { beginDial, drawDial, drawPeople } from "./dial.js";
 import { $, all, attempt, attribute, element, put, say, showError } from "./dom.js";
+import { beginFocus, enterFocus, mendFocus } from "./focus.js";
 import { beginLink, drawLink, OUT_OF_REACH } from "./link.js";
 import { beginLog, logged } from "./log.js";
 import { beginHistory, drawJoinable, drawMissed, followHistory } from "./missed.js";
@@ -31,6 +32,9 @@ const tones = new Tones(me);
 
 // ---- The service ----
 
+/** How many missed calls there were when they changed last. */
+let missedBefore = Infinity;
+
 /** What the page does beside writing each callback down. */
 const HANDLERS = {
   onIncomingMissedCallClicked: (...args) => args[5](),
@@ -38,10 +42,22 @@ const HANDLERS = {
     say(failure ? `Calling ${nameOf(failure.caller)} back failed: ${words(failure.reason)}.` : "Calling back failed.");
   },
   onOutgoingCallSent(...args) {
-    const refused = args[5] ?? [];
+    const [, , , callees, , refused = [], about] = args;
+    // One that is over at once may never have been shown.
+    if (about) last = { invitationID: about.invitationID, group: callees.length > 1, initiator: me, participants: callees.map((user) => ({ user, self: false })) };
     if (refused.length > 0) say(`Not called: ${refused.map(({ user, code }) => `${calledBy(user)} (${words(code)})`).join(", ")}.`);
   },
-  onCallEnded: (callID, reason) => say(`The call is over: ${ended(reason)}.`),
+  onCallEnded(callID, reason, about) {
+    // Of a call that another took the place of in this very window there is nothing to say.
+    if (reason === "elsewhere" && service.calls.some((one) => one.inCall)) return;
+    say(ended(reason, last?.invitationID === about?.invitationID ? last : null));
+  },
+  onIncomingCallReceived: () => say(""),
+  onMissedCallsChanged(calls, count) {
+    // What was said of another call isn't meant for this one.
+    if (count > missedBefore) say("");
+    missedBefore = count;
+  },
   onError(error) {
     if (error.code === "notifications_denied") drawPermission();
     else if (!error.message.includes(OUT_OF_REACH)) showError(error);
@@ -74,24 +90,23 @@ async function signOut() {
 
 // ---- What shows ----
 
-/** The call that this device was in when the page was drawn last. */
-let last = "";
+/** The call that this device was in last. @type {import("./words.js").Ended | null} */
+let last = null;
+/** Its id while it was in it when the page was drawn last. */
+let drawn = "";
 
 function draw() {
   const { calls, missed } = service;
   drawLink();
   const call = calls.find((one) => one.inCall);
   const rings = calls.filter((one) => one.ringing);
-  const entered = call !== undefined && call.invitationID !== last;
-  last = call?.invitationID ?? "";
+  const entered = call !== undefined && call.invitationID !== drawn;
+  drawn = call?.invitationID ?? "";
+  last = call ?? last;
   // What was said of the call before is of no interest in the next.
   if (entered) say("");
-  const answering = $("incoming").contains(document.activeElement);
   drawRings(service, rings, call !== undefined);
   drawCall();
-  // Who answered or declined by the keyboard goes on in the call, or where the ring was.
-  if (answering && !$("incoming").contains(document.activeElement)) $("app-title").focus();
-  if (entered && document.activeElement === $("app-title")) $("call-title").focus();
   // One that is listed as missed is joined from there.
   const listed = new Set(missed.calls.map((one) => one.invitationID));
   drawJoinable(service, calls.filter((one) => one.canJoin && !one.inCall && !one.elsewhere && !listed.has(one.invitationID)));
@@ -102,13 +117,17 @@ function draw() {
   drawTitle(rings, call, missed.total);
   followHistory(service);
   listen(rings, call);
+  mendFocus();
+  if (entered) enterFocus();
 }
 
 /** The tab's title: how many calls were missed, and what goes on. */
 function drawTitle(rings, call, total) {
-  const other = call?.participants.filter((one) => !one.self).map((one) => nameOf(one.user));
+  const other = call?.participants.filter((one) => !one.self && present(one)).map((one) => nameOf(one.user)) ?? [];
+  const whom = other.length === 1 ? other[0] : "";
   const what = rings.length > 0 ? `${nameOf(rings[0].ringing.caller)} is calling`
-    : call ? `In a call${other.length === 1 ? ` with ${other[0]}` : ""}`
+    : call && call.inCallCount < 2 && other.length > 0 ? `Calling ${whom || `${other.length} people`}`
+    : call ? `In a call${whom ? ` with ${whom}` : ""}`
       : calledBy(me);
   const title = `${total > 0 ? `(${total}) ` : ""}${what} · Ringback`;
   if (document.title !== title) document.title = title;
@@ -124,6 +143,7 @@ function listen(rings, call) {
 
 function tick() {
   drawLink();
+  mendFocus();
   drawRemaining();
   drawDuration();
   drawQuiet();
@@ -200,6 +220,7 @@ function beginTabs() {
 
 drawWho();
 beginTabs();
+beginFocus();
 beginLog();
 beginLink(service);
 beginCall(service);

@@ -1,14 +1,22 @@
 // Whom to call: the list of people with who is blocked (L13), names that are typed, and the call itself.
 
-import { $, all, attempt, attribute, button, element, keyed, put, say } from "./dom.js";
+import { MAX_TIMEOUT_SECONDS } from "/web/config.js";
+
+import { $, all, attempt, attribute, button, element, keep, kept, keyed, put, say } from "./dom.js";
 import { needServer } from "./link.js";
 import { avatar, calledBy, forget, idOf, isTyped, me, others, remember } from "./people.js";
+import { setting } from "./settings.js";
 
 /** Where somebody stands who can't be called into a call again. */
 const HERE = { inviting: "Calling", ringing: "Ringing", accepted: "In the call" };
 
+/** Where the settings of one's own call are kept. */
+const BEGAN = "ringback-demo:began";
+
 /** @type {import("/web/ringback.js").CallInvitationService} */
 let service;
+/** The call of somebody else's that last let this user invite nobody. */
+let refusedBy = "";
 
 /** @param {import("/web/ringback.js").CallInvitationService} its */
 export function beginDial(its) {
@@ -33,6 +41,7 @@ export function beginDial(its) {
 export function drawPeople() {
   const call = service.calls.find((one) => one.inCall);
   const stands = (user) => call?.participants.find((one) => one.user.id === user)?.state;
+  const shut = closed(call) !== "";
   const blocked = service.blocked;
   const people = [...new Set([...others(), ...blocked.filter((user) => user !== me)])];
   keyed($("people"), "person", people, (user) => user, (user) => {
@@ -49,7 +58,7 @@ export function drawPeople() {
     const standing = out ? "Blocked" : HERE[stands(user)] ?? "";
     put(tag, standing);
     tag.hidden = standing === "";
-    box.disabled = standing !== "";
+    box.disabled = shut || standing !== "";
     if (out) box.checked = false;
     put(block.querySelector("span"), out ? "Unblock" : "");
     attribute(block, "aria-label", `${out ? "Unblock" : "Block"} ${calledBy(user)}`);
@@ -96,6 +105,23 @@ export function chosen() {
   return all("#people input:checked:enabled").map((box) => box.dataset.user);
 }
 
+/** How long it is to ring, in seconds. @throws {Error} if that can't be; the field is where one goes on */
+export function ringFor() {
+  const seconds = $("timeout").valueAsNumber;
+  const right = Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_TIMEOUT_SECONDS;
+  attribute($("timeout"), "aria-invalid", right ? null : "true");
+  if (right) return seconds;
+  $("timeout").focus();
+  throw new Error(`Ring for: 1 to ${MAX_TIMEOUT_SECONDS} seconds.`);
+}
+
+/** Calls people from a list. @param {string[]} invitees @param {boolean} isVideoCall */
+export async function callAnew(invitees, isVideoCall) {
+  needServer();
+  if (service.calls.some((one) => one.inCall)) throw new Error("You are in another call.");
+  await service.send({ invitees, isVideoCall, timeoutSeconds: ringFor() });
+}
+
 async function dial({ submitter }) {
   takeTyped();
   const invitees = chosen();
@@ -103,14 +129,18 @@ async function dial({ submitter }) {
   if (invitees.length === 0) throw new Error("Choose whom to call.");
   say("");
   const call = service.calls.find((one) => one.inCall);
-  const options = { invitees, timeoutSeconds: $("timeout").valueAsNumber };
+  const options = { invitees, timeoutSeconds: ringFor() };
   try {
     if (call) await service.invite(options);
     else await service.send({ ...options, isVideoCall: submitter.value === "video", customData: $("custom-data").value });
   } catch (error) {
     if (!call || error.code !== "forbidden") throw error;
-    throw new Error("This call lets you invite nobody: its initiator’s setting inCalling.canInvitingInCalling was off, or onlyInitiatorCanInvite on, when it began.");
+    refusedBy = call.invitationID;
+    drawPeople();
+    return drawDial(call);
   }
+  // The next call is to whom one chooses then.
+  for (const box of all("#people input")) box.checked = false;
 }
 
 /** In a call, whom one chooses is added to it. */
@@ -118,4 +148,23 @@ export function drawDial(call) {
   put($("dial-title"), call ? "Add to the call" : "Call");
   put($("call-voice").querySelector("span"), call ? "Invite" : "Voice call");
   $("call-video").hidden = call !== undefined;
+  const why = closed(call);
+  put($("dial-closed"), why);
+  $("dial-closed").hidden = why === "";
+  $("dial-parts").disabled = why !== "";
+}
+
+/** Why nobody can be added to a call, as far as this page knows; empty if they can. */
+function closed(call) {
+  if (!call) return "";
+  if (call.initiator !== me) {
+    return refusedBy === call.invitationID ? "This call takes no more people from you: its initiator’s settings inCalling.canInvitingInCalling and onlyInitiatorCanInvite say so." : "";
+  }
+  // A call keeps the settings with which it began, through reloads of this page, too.
+  let began = kept(BEGAN, { invitation: "", open: false }, sessionStorage);
+  if (began.invitation !== call.invitationID) {
+    began = { invitation: call.invitationID, open: setting("inCalling.canInvitingInCalling") };
+    keep(BEGAN, began, sessionStorage);
+  }
+  return began.open ? "" : "This call takes no more people; Settings → “More people can be invited in the call” lets the next one.";
 }

@@ -108,24 +108,31 @@ export function clearError(place = $("error")) {
   place.textContent = "";
 }
 
-/** Says what happened last; nothing said, nothing shown. */
-export function say(text) {
+/** How long it is said what happened last, in ms. */
+const SAID_MS = 10_000;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let unsaying;
+
+/** Says what happened last, for a while; nothing said, nothing shown. */
+export function say(text, forMs = SAID_MS) {
   put($("last"), text);
   $("last").hidden = text === "";
+  clearTimeout(unsaying);
+  if (text !== "" && forMs < Infinity) unsaying = setTimeout(say, forMs, "");
 }
 
-/** What of this user's is kept in this browser, from visit to visit. */
-export function kept(name, otherwise) {
+/** What of this user's is kept in this browser from visit to visit, or in this tab. */
+export function kept(name, otherwise, store = localStorage) {
   try {
-    return JSON.parse(localStorage.getItem(name) ?? "null") ?? otherwise;
+    return JSON.parse(store.getItem(name) ?? "null") ?? otherwise;
   } catch {
     return otherwise;
   }
 }
 
-export function keep(name, value) {
+export function keep(name, value, store = localStorage) {
   try {
-    localStorage.setItem(name, JSON.stringify(value));
+    store.setItem(name, JSON.stringify(value));
   } catch {
     // A browser that keeps nothing asks again at the next visit.
   }

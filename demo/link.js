@@ -47,7 +47,7 @@ export function needServer() {
  */
 export async function answer(doing, ask) {
   const waits = `${doing} when the connection is back…`;
-  if (service.connectionState !== "connected") say(waits);
+  if (service.connectionState !== "connected") say(waits, Infinity);
   try {
     await ask();
   } finally {

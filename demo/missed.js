@@ -1,9 +1,10 @@
 // Missed calls with their badge, calls that can be joined, and the calls of the past.
 
+import { callAnew } from "./dial.js";
 import { $, attempt, attribute, button, element, icon, keyed, put, say } from "./dom.js";
 import { needServer } from "./link.js";
 import { avatar, listed, nameOf, titleCase } from "./people.js";
-import { kind, moment, REASONS, words } from "./words.js";
+import { kind, moment, outcome, REASONS, words } from "./words.js";
 
 /** Calls of the past shown at first, and added by “Show more”. */
 const PAGE = 6;
@@ -20,32 +21,36 @@ export function drawMissed(service) {
   $("no-missed").hidden = total > 0;
   keyed($("missed"), "missed", calls, (missed) => `${missed.invitationID} ${missed.turn}`, (missed) => {
     const name = nameOf(missed.caller);
-    return element("li", {}, [
+    const item = element("li", {}, [
       avatar(missed.caller),
       element("span", { className: "what" }, [
         element("strong", { textContent: name, dir: "auto" }),
         element("small", { textContent: `${kind(missed)} · ${moment(missed.at)}` }),
         element("small", { textContent: titleCase(REASONS[missed.reason] ?? words(missed.reason)) }),
       ]),
-      element("span", { className: "buttons" }, [
-        button({ className: "call-back", text: " ", work: () => callBack(service, missed) }),
-        button({ className: "small dismiss", icon: "close", label: `Dismiss ${name}’s missed call`, work: () => service.dismissMissedCall(missed) }),
-      ]),
+      button({ className: "call-back", text: " ", work: () => callBack(service, item, missed) }),
+      button({ className: "small dismiss", icon: "close", label: `Dismiss ${name}’s missed call`, work: () => service.dismissMissedCall(missed) }),
     ]);
+    return item;
   }, (item, missed) => {
-    // A group is joined while it runs; once it is over there is nobody to call back.
+    // A group is joined while it runs; of one that is over its caller alone can be called.
     const back = item.querySelector(".call-back");
-    const text = missed.group ? "Join" : "Call back";
+    const name = nameOf(missed.caller);
+    item.dataset.can = missed.group ? (missed.canJoin ? "join" : "call") : "back";
+    const text = { back: "Call back", join: "Join", call: `Call ${name}` }[item.dataset.can];
     put(back.querySelector("span"), text);
-    attribute(back, "aria-label", `${text} ${nameOf(missed.caller)}`);
-    back.hidden = missed.group && !missed.canJoin;
+    attribute(back, "aria-label", item.dataset.can === "call" ? null : `${text} ${name}`);
   });
   drawBadge(total);
 }
 
 /** @param {Service} service */
-async function callBack(service, missed) {
+async function callBack(service, item, missed) {
   needServer();
+  if (item.dataset.can === "call") {
+    await callAnew([missed.caller.id], missed.callType === "video");
+    return service.dismissMissedCall(missed);
+  }
   const { outcome, elsewhere } = await service.dialBack(missed);
   if (elsewhere) say("You are calling back on another device already.");
   else if (outcome === "engaged") say("You are in another call.");
@@ -122,7 +127,7 @@ function drawHistory(service, entries) {
   keyed($("history"), "entry", entries, (entry) => `${entry.invitationID} ${entry.direction} ${entry.turn}`, (entry) => {
     const names = entry.with.map(nameOf);
     const rest = entry.withCount - names.length;
-    const who = rest > 0 ? `${names.join(", ")} and ${rest} more` : listed(names);
+    const who = rest > 0 ? `${names.join(", ")} and ${rest} more` : listed(names) || "Nobody else";
     const missed = entry.outcome === "missed";
     return element("li", { className: missed ? "missed" : "" }, [
       icon(missed ? "missed" : entry.direction === "outgoing" ? "outgoing" : "incoming"),
@@ -130,19 +135,11 @@ function drawHistory(service, entries) {
         element("strong", { textContent: who, dir: "auto" }),
         element("small", { textContent: `${outcome(entry)} · ${moment(entry.at)}` }),
       ]),
-      button({
+      // Without anybody on the other side there is nobody to call.
+      names.length === 0 ? null : button({
         className: "small again", icon: entry.callType === "video" ? "video" : "phone", label: `Call ${who}`,
-        work: () => (needServer(), service.send({ invitees: entry.with.map((user) => user.id), isVideoCall: entry.callType === "video", timeoutSeconds: $("timeout").valueAsNumber })),
+        work: () => callAnew(entry.with.map((user) => user.id), entry.callType === "video"),
       }),
     ]);
   }, () => undefined);
-}
-
-/** @param {import("/web/shapes.js").HistoryEntry} entry */
-function outcome({ outcome: how, reason, direction, ...call }) {
-  const what = kind(call);
-  if (how === "missed") return `Missed ${what.toLowerCase()}`;
-  if (how === "answered") return `${direction === "joined" ? "Joined" : direction === "outgoing" ? "Outgoing" : "Incoming"} ${what.toLowerCase()}`;
-  if (how === "declined") return `${what}, declined`;
-  return `${what}, ${words(reason ?? "unanswered").replace("timed out", "not answered")}`;
 }

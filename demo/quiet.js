@@ -1,6 +1,6 @@
 // Peace: do-not-disturb (L13).
 
-import { $, all, attempt, element, put } from "./dom.js";
+import { $, all, attempt, attribute, clearError, element, put } from "./dom.js";
 import { calledBy, listed, others } from "./people.js";
 import { moment } from "./words.js";
 
@@ -13,10 +13,11 @@ export function beginQuiet(its) {
   $("quiet-form").addEventListener("submit", (event) => {
     event.preventDefault();
     attempt(event.submitter, async () => {
+      attribute($("quiet-until"), "aria-invalid", null);
       const through = all("#quiet-through input:checked").map((box) => box.value);
       await service.setDoNotDisturb(until(), through);
       $("quiet-panel").hidePopover();
-    });
+    }, $("quiet-wrong"));
   });
   $("quiet-off").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, async () => {
     await service.setDoNotDisturb(null);
@@ -37,6 +38,7 @@ export function drawQuiet() {
   put($("quiet-label"), quiet ? `Quiet until ${moment(quiet.until)}` : "Do not disturb");
   $("quiet").classList.toggle("on", quiet !== null);
   $("quiet-now").hidden = $("quiet-off").hidden = quiet === null;
+  put($("quiet-on"), quiet ? "Change" : "Turn on");
   if (!quiet) return;
   const names = quiet.letThrough.map((id) => calledBy(id));
   put($("quiet-now"), `On until ${moment(quiet.until)}. ${names.length > 0 ? `Let through: ${listed(names)}.` : "Nobody is let through."}`);
@@ -57,8 +59,10 @@ function until() {
   }
   if (chosen !== "until") return Date.now() + Number(chosen) * 60_000;
   const end = $("quiet-until").valueAsNumber + new Date().getTimezoneOffset() * 60_000;
-  if (!(end > Date.now())) throw new Error("Choose a time to come.");
-  return end;
+  if (end > Date.now()) return end;
+  attribute($("quiet-until"), "aria-invalid", "true");
+  $("quiet-until").focus();
+  throw new Error("Choose a time to come.");
 }
 
 function fillIn() {
@@ -67,6 +71,11 @@ function fillIn() {
     element("input", { type: "checkbox", value: user, checked: through.has(user) }),
     element("span", { textContent: calledBy(user), dir: "auto" }),
   ])));
-  const soon = new Date(Date.now() + 3_600_000 - new Date().getTimezoneOffset() * 60_000);
-  if (!$("quiet-until").value) $("quiet-until").value = soon.toISOString().slice(0, 16);
+  clearError($("quiet-wrong"));
+  attribute($("quiet-until"), "aria-invalid", null);
+  // While it is on, its end is what is proposed: whole minutes, not to end before.
+  const end = inForce()?.until;
+  $("quiet-form").elements.for.value = end ? "until" : "30";
+  const proposed = end ? Math.ceil(end / 60_000) * 60_000 : Date.now() + 3_600_000;
+  $("quiet-until").value = new Date(proposed - new Date(proposed).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }

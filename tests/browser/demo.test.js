@@ -90,7 +90,8 @@ story("settings reach the service, outlive a reload, and say what they don't tak
   const bob = await stage.person("bob");
   const desktop = /** @type {Desktop} */ (bob.desktop);
   await bob.set("missedCall.timeoutSeconds", "0");
-  await bob.shows("#error", "missedCall.timeoutSeconds");
+  await bob.shows("#error", "Calling back rings for: 1 to 600 seconds.");
+  await bob.shows('#settings input[name="missedCall.timeoutSeconds"][aria-invalid]:focus');
   await bob.set("missedCall.timeoutSeconds", "9");
   await bob.hides("#error");
   await bob.set("missedCall.notificationTitle", "{caller} rang");
@@ -118,6 +119,8 @@ story("settings reach the service, outlive a reload, and say what they don't tak
   await bob.accept();
   await bob.sees("carol");
   await alice.heard("onCallEnded", "left");
+  await bob.heard("onCallEnded", "elsewhere");
+  await bob.hides("#last");
 });
 
 // spec: L13
@@ -181,8 +184,9 @@ story("missed calls are counted in the list, the tab's title and the app's badge
   await bob.titled("(1) Bob · Ringback");
   await bob.callBack();
   await alice.rings("Bob");
-  await bob.titled("In a call with Alice · Ringback");
+  await bob.titled("Calling Alice · Ringback");
   await alice.accept();
+  await bob.titled("In a call with Alice · Ringback");
   await bob.missed(0);
   await bob.hides("#missed-count");
   await bob.hangUp();
@@ -276,11 +280,74 @@ story("by keyboard alone: sign in, choose, call, answer, hang up", async (stage)
   await reach("#hang-up");
   await bob.page.keyboard.press("Space");
   await alice.heard("onCallEnded", "left");
+  await bob.page.locator("#dial-title:focus").waitFor();
   await reach('#people input[data-user="alice"]');
   await bob.page.keyboard.press("Space");
   await reach("#call-video");
   await bob.page.keyboard.press("Enter");
   await alice.rings("Bob");
+  // What a key took away hands the focus on: to the next missed call, to the call, and back from it.
+  await bob.cancel();
+  await bob.call(["alice"], { seconds: 1 });
+  await alice.missed(2);
+  await alice.page.locator("#missed .dismiss").first().focus();
+  await alice.page.keyboard.press("Enter");
+  await alice.missed(1);
+  await alice.page.locator("#missed .call-back:focus").waitFor();
+  await alice.page.keyboard.press("Enter");
+  await alice.page.locator("#call-title:focus").waitFor();
+  await bob.accept();
+  await alice.page.locator("#hang-up").focus();
+  await bob.hangUp();
+  await alice.page.locator("#dial-title:focus").waitFor();
+});
+
+story("what is said of a call says by whom, goes with the next ring, and offers nothing that can't be", async (stage) => {
+  await stage.serve();
+  const [alice, bob, carol] = [await stage.person("alice"), await stage.person("bob"), await stage.person("carol")];
+  await alice.call(["bob"]);
+  await alice.titled("Calling Bob · Ringback");
+  await bob.decline();
+  await alice.shows("#last", "Bob declined.");
+  await alice.call(["bob"], { seconds: 1 });
+  await alice.shows("#last", "Nobody answered: Bob.");
+  await carol.call(["alice"]);
+  await alice.rings("Carol");
+  await alice.hides("#last");
+  await alice.accept();
+  await carol.sees("alice");
+  await carol.shows("#dial-closed", "takes no more people");
+  assert.ok(await carol.page.locator('#people input[data-user="bob"]').isDisabled());
+  await bob.call(["carol"]);
+  await bob.shows("#last", "Carol is in another call.");
+  await alice.page.locator("#history .again").first().click();
+  await alice.shows("#error", "You are in another call.");
+  await carol.hangUp();
+  await alice.shows("#last", "Carol hung up.");
+  await alice.call(["bob"], { seconds: 0 });
+  await alice.shows("#error", "Ring for: 1 to 600 seconds.");
+  await alice.shows("#timeout[aria-invalid]:focus");
+
+  await alice.call(["bob", "carol"], { seconds: 1 });
+  await alice.shows("#call-status", "You are alone");
+  await alice.hangUp();
+  await alice.shows("#history li", "Group voice call, not answered");
+  await carol.shows("#missed .call-back", "Call Alice");
+  await carol.page.setViewportSize({ width: 390, height: 844 });
+  const [what, dismiss] = [await carol.page.locator("#missed .what").first().boundingBox(), await carol.page.locator("#missed .dismiss").first().boundingBox()];
+  assert.ok(what && dismiss && dismiss.y < what.y + what.height, "what dismisses is in the first row");
+  await carol.page.locator("#missed .call-back").first().click();
+  await alice.rings("Carol");
+  await carol.cancel();
+
+  await bob.quiet();
+  await bob.page.locator("#quiet").click();
+  await bob.shows("#quiet-on", "Change");
+  assert.ok(await bob.page.locator('#quiet-form input[value="until"]').isChecked(), "its end is proposed");
+  await bob.page.locator("#quiet-until").fill("2020-01-01T08:00");
+  await bob.page.locator("#quiet-on").click();
+  await bob.shows("#quiet-wrong", "Choose a time to come.");
+  assert.equal(await bob.page.locator("#error").isVisible(), false);
 });
 
 // spec: R1
@@ -341,6 +408,7 @@ story("on a phone long names and messages widen nothing, and who hangs up needn'
   for (const size of [phone, narrow, { width: 844, height: 390 }, { width: 640, height: 400 }]) await fits(bob, "in a group", { ...size, shown });
   await other.hangUp();
   await bob.sees(long, "left");
+  await bob.shows("#call-title", /^Group video call with Alice and Carol$/);
   await fits(bob, "who left", { ...phone, shown });
   await bob.hangUp();
   await bob.add(long);
