@@ -292,6 +292,6 @@ export function drawDuration() {
     Object.assign(since, { invitation: call.invitationID, at: Date.now() });
     sessionStorage.setItem(SINCE, JSON.stringify(since));
   }
-  $("duration").hidden = !call || since.invitation !== call.invitationID;
+  $("duration").hidden = !call || media?.state === "full" || since.invitation !== call.invitationID;
   if (call && since.invitation === call.invitationID) put($("duration"), duration(Date.now() - since.at));
 }

@@ -15,7 +15,7 @@ import { $, all, attempt, attribute, element, put, say, showError } from "./dom.
 import { beginFocus, enterFocus, mendFocus } from "./focus.js";
 import { beginLink, drawLink, OUT_OF_REACH } from "./link.js";
 import { beginLog, logged } from "./log.js";
-import { beginHistory, drawJoinable, drawMissed, followHistory } from "./missed.js";
+import { beginHistory, beginMissed, drawJoinable, drawMissed, followHistory } from "./missed.js";
 import { avatar, calledBy, idOf, me, nameOf, others, pageOf, remember } from "./people.js";
 import { audible, beginQuiet, drawQuiet } from "./quiet.js";
 import { drawRemaining, drawRings } from "./rings.js";
@@ -227,6 +227,7 @@ beginCall(service);
 beginQuiet(service);
 beginDial(service);
 beginHistory(service);
+beginMissed(service);
 drawSettings(settingChanged);
 $("who-form").addEventListener("submit", openAs);
 $("sign-out").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, signOut));

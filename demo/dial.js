@@ -60,6 +60,8 @@ export function drawPeople() {
     tag.hidden = standing === "";
     box.disabled = shut || standing !== "";
     if (out) box.checked = false;
+    const forgets = item.querySelector(".forget");
+    if (forgets) forgets.hidden = HERE[stands(user)] !== undefined;
     put(block.querySelector("span"), out ? "Unblock" : "");
     attribute(block, "aria-label", `${out ? "Unblock" : "Block"} ${calledBy(user)}`);
     attribute(block, "title", out ? null : `Block ${calledBy(user)}`);

@@ -2,19 +2,22 @@
 
 import { $, all } from "./dom.js";
 
-/** What had the focus last, and where it stood in a list. @type {{element: HTMLElement, list: string, at: number} | null} */
+/**
+ * What had the focus last, where it stood in a list, and the title above it.
+ * @type {{element: HTMLElement, list: string, at: number, title: HTMLElement | null} | null}
+ */
 let held = null;
 /** Where the focus was moved to last. @type {HTMLElement | null} */
 let moved = null;
-/** Lists whose next item is the sensible place, and what has the focus when there is none. */
-const LISTS = { missed: "missed-title", history: "history-title", people: "dial-title" };
+/** Lists whose next item is the sensible place. */
+const LISTS = ["missed", "history", "people"];
 
 export function beginFocus() {
   addEventListener("focusin", ({ target }) => {
     const element = /** @type {HTMLElement} */ (target);
-    const list = Object.keys(LISTS).find((id) => $(id).contains(element)) ?? "";
-    const item = element.closest("li");
-    held = { element, list, at: list ? [...$(list).children].indexOf(item) : -1 };
+    const list = LISTS.find((id) => $(id).contains(element)) ?? "";
+    const at = list ? [...$(list).children].indexOf(element.closest("li")) : -1;
+    held = { element, list, at, title: element.closest(".card")?.querySelector("h2[tabindex]") ?? null };
   });
 }
 
@@ -24,11 +27,10 @@ export function mendFocus() {
   const { activeElement } = document;
   // The browser takes the focus from what is hidden, but not at once.
   if (activeElement !== document.body && activeElement !== held.element) return;
-  const { list, at } = held;
+  const { list, at, title } = held;
   held = null;
   const next = !$("call").hidden ? $("call-title")
-    : list ? nextIn(list, at) ?? $(LISTS[list])
-      : $("dial-title");
+    : (list && nextIn(list, at)) || title || $("dial-title");
   next.focus({ preventScroll: true });
   moved = next;
 }

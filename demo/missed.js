@@ -9,7 +9,24 @@ import { kind, moment, outcome, REASONS, words } from "./words.js";
 /** Calls of the past shown at first, and added by “Show more”. */
 const PAGE = 6;
 
+/** Missed calls shown before “Show all”, those of one caller counting once. */
+const FOLDED = 5;
+
 /** @typedef {import("/web/ringback.js").CallInvitationService} Service */
+
+/** What the list of missed calls shows, by the key of its item. @type {Map<string, import("/web/shapes.js").MissedCall[]>} */
+let bundles = new Map();
+let unfolded = false;
+
+/** Makes the buttons under the missed calls work. @param {Service} service */
+export function beginMissed(service) {
+  $("all-missed").addEventListener("click", () => {
+    unfolded = true;
+    drawMissed(service);
+    $("missed").children[FOLDED]?.querySelector("button")?.focus();
+  });
+  $("dismiss-all").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, () => dismiss(service, service.missed.calls)));
+}
 
 /** @param {Service} service */
 export function drawMissed(service) {
@@ -19,35 +36,68 @@ export function drawMissed(service) {
   count.hidden = total === 0;
   put($("missed-said"), total === 0 ? "" : `${total} missed ${total === 1 ? "call" : "calls"}`);
   $("no-missed").hidden = total > 0;
-  keyed($("missed"), "missed", calls, (missed) => `${missed.invitationID} ${missed.turn}`, (missed) => {
-    const name = nameOf(missed.caller);
-    const item = element("li", {}, [
-      avatar(missed.caller),
-      element("span", { className: "what" }, [
-        element("strong", { textContent: name, dir: "auto" }),
-        element("small", { textContent: `${kind(missed)} · ${moment(missed.at)}` }),
-        element("small", { textContent: titleCase(REASONS[missed.reason] ?? words(missed.reason)) }),
-      ]),
-      button({ className: "call-back", text: " ", work: () => callBack(service, item, missed) }),
-      button({ className: "small dismiss", icon: "close", label: `Dismiss ${name}’s missed call`, work: () => service.dismissMissedCall(missed) }),
-    ]);
-    return item;
-  }, (item, missed) => {
-    // A group is joined while it runs; of one that is over its caller alone can be called.
-    const back = item.querySelector(".call-back");
-    const name = nameOf(missed.caller);
-    item.dataset.can = missed.group ? (missed.canJoin ? "join" : "call") : "back";
-    const text = { back: "Call back", join: "Join", call: `Call ${name}` }[item.dataset.can];
-    put(back.querySelector("span"), text);
-    attribute(back, "aria-label", item.dataset.can === "call" ? null : `${text} ${name}`);
-  });
+  bundles = bundled(calls);
+  const shown = [...bundles.keys()].slice(0, unfolded ? undefined : FOLDED);
+  keyed($("missed"), "missed", shown, (key) => key, (key) => missedItem(service, key), drawMissedItem);
+  $("all-missed").hidden = unfolded || bundles.size <= FOLDED;
+  put($("all-missed"), `Show all ${bundles.size}`);
+  $("dismiss-all").hidden = bundles.size < 2;
   drawBadge(total);
 }
 
+/** Missed calls by what they are listed as: a caller's own together, each group's apart; the newest first. */
+function bundled(calls) {
+  /** @type {Map<string, import("/web/shapes.js").MissedCall[]>} */
+  const all = new Map();
+  for (const missed of calls) {
+    const key = missed.group ? `${missed.invitationID} ${missed.turn}` : `of ${missed.caller.id}`;
+    all.set(key, [...(all.get(key) ?? []), missed]);
+  }
+  return all;
+}
+
 /** @param {Service} service */
-async function callBack(service, item, missed) {
+function missedItem(service, key) {
+  const [{ caller }] = bundles.get(key);
+  return element("li", {}, [
+    avatar(caller),
+    element("span", { className: "what" }, [
+      element("strong", { dir: "auto" }),
+      element("small", { className: "when" }),
+      element("small", { className: "why" }),
+    ]),
+    button({ className: "call-back", text: " ", work: () => callBack(service, bundles.get(key)[0]) }),
+    button({ className: "small dismiss", icon: "close", label: " ", work: () => dismiss(service, bundles.get(key)) }),
+  ]);
+}
+
+function drawMissedItem(item, key) {
+  const [missed, ...older] = bundles.get(key);
+  const name = nameOf(missed.caller);
+  put(item.querySelector("strong"), older.length > 0 ? `${name} · ${older.length + 1}` : name);
+  put(item.querySelector(".when"), `${kind(missed)} · ${moment(missed.at)}`);
+  put(item.querySelector(".why"), titleCase(REASONS[missed.reason] ?? words(missed.reason)));
+  const [back, text] = [item.querySelector(".call-back"), backText(missed)];
+  put(back.querySelector("span"), text);
+  attribute(back, "aria-label", text.includes(name) ? null : `${text} ${name}`);
+  attribute(item.querySelector(".dismiss"), "aria-label", `Dismiss ${name}’s missed ${older.length > 0 ? "calls" : "call"}`);
+}
+
+/** A group is joined while it runs; of one that is over its caller alone can be called. */
+function backText(missed) {
+  if (!missed.group) return "Call back";
+  return missed.canJoin ? "Join" : `Call ${nameOf(missed.caller)}`;
+}
+
+/** @param {Service} service @param {import("/web/shapes.js").MissedCall[]} calls */
+async function dismiss(service, calls) {
+  for (const missed of calls) await service.dismissMissedCall(missed);
+}
+
+/** @param {Service} service @param {import("/web/shapes.js").MissedCall} missed */
+async function callBack(service, missed) {
   needServer();
-  if (item.dataset.can === "call") {
+  if (missed.group && !missed.canJoin) {
     await callAnew([missed.caller.id], missed.callType === "video");
     return service.dismissMissedCall(missed);
   }

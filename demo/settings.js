@@ -121,6 +121,7 @@ export function drawSettings(changed) {
   $("parameters").addEventListener("change", ({ target }) => take(target, changed));
   $("parameters").addEventListener("submit", (event) => event.preventDefault());
   $("reset-settings").addEventListener("click", async () => {
+    if (!confirm("Set every setting back to its default?")) return;
     values = Object.fromEntries(PARAMETERS.map(({ name, otherwise }) => [name, otherwise]));
     keep(place, values);
     fillIn();

@@ -180,7 +180,10 @@ story("missed calls are counted in the list, the tab's title and the app's badge
   await bob.shows("#missed-count", /^2$/);
   assert.match((await bob.page.locator("#icon").getAttribute("href")) ?? "", /missed/);
   assert.equal(await bob.page.evaluate(() => /** @type {any} */ (globalThis).badges.at(-1)), 2);
-  await bob.page.locator("#missed li button.dismiss").first().click();
+  await bob.shows("#missed li strong", /^Alice · 2$/);
+  await bob.page.locator("#missed li button.dismiss").click();
+  await bob.titled("Bob · Ringback");
+  await alice.call(["bob"], { seconds: 1 });
   await bob.titled("(1) Bob · Ringback");
   await bob.callBack();
   await alice.rings("Bob");
@@ -288,8 +291,9 @@ story("by keyboard alone: sign in, choose, call, answer, hang up", async (stage)
   await alice.rings("Bob");
   // What a key took away hands the focus on: to the next missed call, to the call, and back from it.
   await bob.cancel();
-  await bob.call(["alice"], { seconds: 1 });
+  await bob.call(["alice", "carol"], { seconds: 1 });
   await alice.missed(2);
+  await bob.hangUp();
   await alice.page.locator("#missed .dismiss").first().focus();
   await alice.page.keyboard.press("Enter");
   await alice.missed(1);
