@@ -26,10 +26,10 @@ export function drawLink() {
   if (state !== shown) {
     put($("connection"), state);
     attribute($("dot"), "data-state", state);
-    if (CONNECTION[state]) showError(new Error(CONNECTION[state]));
     if (state === "connected" && ITS_ERRORS.includes($("error").dataset.code)) clearError();
     shown = state;
   }
+  if (CONNECTION[state] && $("error").hidden) showError(new Error(CONNECTION[state]));
   const away = state === "connecting" || state === "reconnecting";
   since = away ? since ?? Date.now() : null;
   $("offline").hidden = since === null || Date.now() - since < PATIENCE_MS;
@@ -37,7 +37,9 @@ export function drawLink() {
 
 /** Refuses what is of no use once the server is back: nobody wants to ring a minute later. */
 export function needServer() {
-  if (service.connectionState === "connected") return;
+  const { connectionState: state } = service;
+  if (state === "connected") return;
+  if (CONNECTION[state]) throw new Error(CONNECTION[state]);
   throw Object.assign(new Error(`${OUT_OF_REACH} just now: nobody was called.`), { code: "unavailable" });
 }
 

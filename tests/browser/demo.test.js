@@ -352,6 +352,7 @@ story("what is said of a call says by whom, goes with the next ring, and offers 
   await bob.page.locator("#quiet-on").click();
   await bob.shows("#quiet-wrong", "Choose a time to come.");
   assert.equal(await bob.page.locator("#error").isVisible(), false);
+  await usable(bob, "do-not-disturb until a time gone by");
 });
 
 // spec: R1
@@ -449,6 +450,7 @@ story("every state is usable by ear, by keyboard, in light and dark, and on a ph
   await bob.accept();
   await bob.sees("alice");
   await usable(bob, "in a call");
+  await usable(alice, "in a call that takes no more people");
   await bob.hangUp();
   await alice.hides("#call");
   await alice.call(["bob"], { seconds: 1 });
@@ -470,6 +472,7 @@ story("while the server is out of reach the page says so, calls nobody, and answ
   await bob.shows("#last", "Answering when the connection is back");
   await bob.call(["carol"]);
   await bob.shows("#error", "can’t be reached");
+  await usable(bob, "out of reach");
   assert.equal(await bob.page.locator("[data-ring]").count(), 0);
   await server.listen(new URL(server.origin).host);
   await bob.sees("alice");
