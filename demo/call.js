@@ -16,6 +16,10 @@ const DRAWN = {
 const TRIED_AGAIN = ["devices_denied", "devices_busy", "no_devices", "no_microphone", "no_camera"];
 /** On one desk, the microphone of one window hears the loudspeaker of the other. */
 const ONE_DESK = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+/** With how many others one is connected at most. */
+const MOST_PEERS = 3;
+/** How long connecting takes at most, in ms; beyond it the tile says that it failed. It is tried on all the same. */
+const CONNECTS_MS = 15_000;
 /** Where the time at which a conversation began is kept, so that a reload goes on counting. */
 const SINCE = "ringback-demo:since";
 
@@ -81,7 +85,7 @@ export function drawCall() {
     return;
   }
   const people = inOrder(shown);
-  const here = people.filter((one) => one.state === "accepted" || pending(one));
+  const here = people.filter(present);
   const called = here.filter((one) => pending(one) && !one.self);
   put($("call-title"), title(shown));
   put($("call-status"), statusOf(shown, called));
@@ -91,7 +95,7 @@ export function drawCall() {
   keyed($("gone"), "user", people.filter((one) => !here.includes(one)), (one) => one.user.id, () => element("li"), (item, one) => {
     if (item.dataset.state === one.state) return;
     item.dataset.state = one.state;
-    item.replaceChildren(`${one.self ? "You" : nameOf(one.user)} `, element("span", { className: "state", textContent: STATES[one.state] }));
+    item.replaceChildren(element("bdi", { textContent: one.self ? "You" : nameOf(one.user) }), " ", element("span", { className: "state", textContent: STATES[one.state] }));
   });
   drawControls(call, shown, called);
   drawDuration();
@@ -103,13 +107,20 @@ function inOrder(call) {
   return [...call.participants].sort((a, b) => rank(a) - rank(b) || nameOf(a.user).localeCompare(nameOf(b.user)));
 }
 
+/** Whether somebody is in the call, or being rung. */
+export function present(one) {
+  return one.state === "accepted" || pending(one);
+}
+
 function pending({ state }) {
   return state === "inviting" || state === "ringing";
 }
 
 function title(call) {
-  const others = call.participants.filter((one) => !one.self).map((one) => nameOf(one.user)).sort();
-  const shown = others.length > 3 ? [...others.slice(0, 2), `${call.participantsCount - 3} more`] : others;
+  const others = call.participants.filter((one) => !one.self && present(one)).map((one) => nameOf(one.user)).sort();
+  // In a crowd not everybody is listed.
+  const count = Math.max(others.length, call.inCallCount - 1);
+  const shown = count > 3 ? [...others.slice(0, 2), `${count - 2} more`] : others;
   return others.length > 0 ? `${kind(call)} with ${listed(shown)}` : kind(call);
 }
 
@@ -117,6 +128,7 @@ function statusOf(call, called) {
   if (call.elsewhere) return "You are in this call on another device.";
   const names = listed(called.map((one) => nameOf(one.user)));
   const rings = called.some((one) => one.state === "ringing");
+  if (media?.state === "full") return "Waiting for a place";
   if (call.inCallCount > 1) return called.length > 0 ? `Connected; ${rings ? "ringing" : "calling"} ${names}` : "Connected";
   return called.length > 0 ? `${rings ? "Ringing" : "Calling"} ${names}…` : "You are alone in the call";
 }
@@ -130,7 +142,7 @@ function tile(one) {
     video,
     avatar(one.self ? { id: me, name: "" } : one.user, "huge"),
     element("p", { className: "caption" }, [
-      element("span", { className: "name", textContent: one.self ? "You" : nameOf(one.user) }),
+      element("span", { className: "name", textContent: one.self ? "You" : nameOf(one.user), dir: "auto" }),
       element("span", { className: "state" }),
     ]),
     one.self ? null : button({ className: "small stop-one", icon: "close", label: `Stop calling ${nameOf(one.user)}`, work: () => service.cancel([one.user.id]) }),
@@ -142,7 +154,7 @@ function drawTile(item, one, call) {
   const stream = one.self ? media?.local : peer?.stream;
   item.dataset.state = one.state;
   attribute(item, "data-media", peer?.state ?? null);
-  put(item.querySelector(".state"), tileState(one, peer, call));
+  put(item.querySelector(".state"), tileState(one, peer, call, tooSlow(item, peer)));
   const video = item.querySelector("video");
   if (video.srcObject !== (stream ?? null)) video.srcObject = stream ?? null;
   follow(stream);
@@ -154,13 +166,27 @@ function drawTile(item, one, call) {
   if (stop) stop.hidden = !call.group || !pending(one) || !(call.initiator === me || one.inviter === me);
 }
 
-function tileState(one, peer, call) {
+function tileState(one, peer, call, slow) {
   const muted = (side) => (side.microphone ? "" : "muted");
   if (one.self) return call.inCall && media?.state === "on" ? muted(media) : "";
   if (one.state !== "accepted") return STATES[one.state];
-  if (!peer) return "";
+  // Of those beyond the fourth (R1) nobody has sound or picture yet.
+  if (!peer) return media?.state === "on" && media.peers.length >= MOST_PEERS ? "doesn’t hear you yet" : "";
   if (peer.state === "connected") return muted(peer);
-  return peer.state === "failed" ? "no sound or picture" : `${peer.state}…`;
+  return peer.state === "failed" || slow ? "no sound or picture" : `${peer.state}…`;
+}
+
+/** Whether a first connection has taken so long already that nobody believes in it any more. */
+function tooSlow(item, peer) {
+  if (peer?.state !== "connecting") {
+    delete item.dataset.since;
+    return false;
+  }
+  if (!item.dataset.since) {
+    item.dataset.since = String(Date.now());
+    setTimeout(drawCall, CONNECTS_MS);
+  }
+  return Date.now() - Number(item.dataset.since) >= CONNECTS_MS;
 }
 
 /** Whether a stream has a picture now. */
@@ -260,12 +286,12 @@ function toggle(id, possible, on, whenOn, whenOff) {
 /** How long this conversation has been: since somebody else was in it. */
 export function drawDuration() {
   const call = service.calls.find((one) => one.inCall);
-  const talks = call !== undefined && call.inCallCount > 1;
+  const talks = call !== undefined && call.inCallCount > 1 && media?.state !== "full";
   const since = JSON.parse(sessionStorage.getItem(SINCE) ?? "{}");
   if (talks && since.invitation !== call.invitationID) {
     Object.assign(since, { invitation: call.invitationID, at: Date.now() });
     sessionStorage.setItem(SINCE, JSON.stringify(since));
   }
-  $("duration").hidden = !call || since.invitation !== call.invitationID;
+  $("duration").hidden = !call || media?.state === "full" || since.invitation !== call.invitationID;
   if (call && since.invitation === call.invitationID) put($("duration"), duration(Date.now() - since.at));
 }

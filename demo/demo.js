@@ -4,22 +4,25 @@
 // so that each user of this browser has a worker of their own. The SDK itself is at `/web/`.
 //
 // people.js, words.js: names and words · start.js: the first click · rings.js, call.js, missed.js: the calls
-// quiet.js: whom to call, blocking, do-not-disturb · settings.js, log.js: for who builds an app
-// tones.js, picture.js: what is heard and seen · dom.js: small things
+// link.js: the connection · dial.js: whom to call, blocking · quiet.js: do-not-disturb · settings.js, log.js: for who builds an app
+// tones.js, picture.js: what is heard and seen · dom.js, focus.js: small things
 
 import { CallInvitationService } from "/web/ringback.js";
 
-import { beginCall, beginMedia, drawCall, drawDuration, drawSpeaking } from "./call.js";
+import { beginCall, beginMedia, drawCall, drawDuration, drawSpeaking, present } from "./call.js";
+import { beginDial, drawDial, drawPeople } from "./dial.js";
 import { $, all, attempt, attribute, element, put, say, showError } from "./dom.js";
+import { beginFocus, enterFocus, mendFocus } from "./focus.js";
+import { beginLink, drawLink, OUT_OF_REACH } from "./link.js";
 import { beginLog, logged } from "./log.js";
-import { beginHistory, drawJoinable, drawMissed, followHistory } from "./missed.js";
-import { avatar, calledBy, idOf, me, nameOf, others, remember } from "./people.js";
-import { audible, beginQuiet, chosen, drawPeople, drawQuiet, takeTyped } from "./quiet.js";
+import { beginHistory, beginMissed, drawJoinable, drawMissed, followHistory } from "./missed.js";
+import { avatar, calledBy, idOf, me, nameOf, others, pageOf, remember } from "./people.js";
+import { audible, beginQuiet, drawQuiet } from "./quiet.js";
 import { drawRemaining, drawRings } from "./rings.js";
 import { configuration, drawSettings, setting } from "./settings.js";
 import { beginStart, drawPermission, forgetStart } from "./start.js";
 import { Tones } from "./tones.js";
-import { CONNECTION, ended, words } from "./words.js";
+import { ended, words } from "./words.js";
 
 /** How often what is counted is drawn, in ms. */
 const TICK_MS = 250;
@@ -29,6 +32,9 @@ const tones = new Tones(me);
 
 // ---- The service ----
 
+/** How many missed calls there were when they changed last. */
+let missedBefore = Infinity;
+
 /** What the page does beside writing each callback down. */
 const HANDLERS = {
   onIncomingMissedCallClicked: (...args) => args[5](),
@@ -36,18 +42,30 @@ const HANDLERS = {
     say(failure ? `Calling ${nameOf(failure.caller)} back failed: ${words(failure.reason)}.` : "Calling back failed.");
   },
   onOutgoingCallSent(...args) {
-    const refused = args[5] ?? [];
+    const [, , , callees, , refused = [], about] = args;
+    // One that is over at once may never have been shown.
+    if (about) last = { invitationID: about.invitationID, group: callees.length > 1, initiator: me, participants: callees.map((user) => ({ user, self: false })) };
     if (refused.length > 0) say(`Not called: ${refused.map(({ user, code }) => `${calledBy(user)} (${words(code)})`).join(", ")}.`);
   },
-  onCallEnded: (callID, reason) => say(`The call is over: ${ended(reason)}.`),
+  onCallEnded(callID, reason, about) {
+    // Of a call that another took the place of in this very window there is nothing to say.
+    if (reason === "elsewhere" && service.calls.some((one) => one.inCall)) return;
+    say(ended(reason, last?.invitationID === about?.invitationID ? last : null));
+  },
+  onIncomingCallReceived: () => say(""),
+  onMissedCallsChanged(calls, count) {
+    // What was said of another call isn't meant for this one.
+    if (count > missedBefore) say("");
+    missedBefore = count;
+  },
   onError(error) {
     if (error.code === "notifications_denied") drawPermission();
-    else showError(error);
+    else if (!error.message.includes(OUT_OF_REACH)) showError(error);
   },
 };
 
 async function token() {
-  const answer = await fetch(`/dev/token?user=${encodeURIComponent(me)}`);
+  const answer = await fetch(`/dev/token?user=${encodeURIComponent(me)}`).catch(() => { throw new Error(OUT_OF_REACH); });
   if (!answer.ok) throw new Error(`no sign-in for “${me}” (${answer.status})`);
   return (await answer.json()).token;
 }
@@ -72,26 +90,23 @@ async function signOut() {
 
 // ---- What shows ----
 
-/** The call that this device was in when the page was drawn last. */
-let last = "";
+/** The call that this device was in last. @type {import("./words.js").Ended | null} */
+let last = null;
+/** Its id while it was in it when the page was drawn last. */
+let drawn = "";
 
 function draw() {
-  const { calls, missed, connectionState } = service;
-  put($("connection"), connectionState);
-  $("dot").dataset.state = connectionState;
-  if (CONNECTION[connectionState]) showError(new Error(CONNECTION[connectionState]));
+  const { calls, missed } = service;
+  drawLink();
   const call = calls.find((one) => one.inCall);
   const rings = calls.filter((one) => one.ringing);
-  const entered = call !== undefined && call.invitationID !== last;
-  last = call?.invitationID ?? "";
+  const entered = call !== undefined && call.invitationID !== drawn;
+  drawn = call?.invitationID ?? "";
+  last = call ?? last;
   // What was said of the call before is of no interest in the next.
   if (entered) say("");
-  const answering = $("incoming").contains(document.activeElement);
   drawRings(service, rings, call !== undefined);
   drawCall();
-  // Who answered or declined by the keyboard goes on in the call, or where the ring was.
-  if (answering && !$("incoming").contains(document.activeElement)) $("app-title").focus();
-  if (entered && document.activeElement === $("app-title")) $("call-title").focus();
   // One that is listed as missed is joined from there.
   const listed = new Set(missed.calls.map((one) => one.invitationID));
   drawJoinable(service, calls.filter((one) => one.canJoin && !one.inCall && !one.elsewhere && !listed.has(one.invitationID)));
@@ -102,20 +117,17 @@ function draw() {
   drawTitle(rings, call, missed.total);
   followHistory(service);
   listen(rings, call);
-}
-
-/** In a call, whom one chooses is added to it. */
-function drawDial(call) {
-  put($("dial-title"), call ? "Add to the call" : "Call");
-  put($("call-voice").querySelector("span"), call ? "Invite" : "Voice call");
-  $("call-video").hidden = call !== undefined;
+  mendFocus();
+  if (entered) enterFocus();
 }
 
 /** The tab's title: how many calls were missed, and what goes on. */
 function drawTitle(rings, call, total) {
-  const other = call?.participants.filter((one) => !one.self).map((one) => nameOf(one.user));
+  const other = call?.participants.filter((one) => !one.self && present(one)).map((one) => nameOf(one.user)) ?? [];
+  const whom = other.length === 1 ? other[0] : "";
   const what = rings.length > 0 ? `${nameOf(rings[0].ringing.caller)} is calling`
-    : call ? `In a call${other.length === 1 ? ` with ${other[0]}` : ""}`
+    : call && call.inCallCount < 2 && other.length > 0 ? `Calling ${whom || `${other.length} people`}`
+    : call ? `In a call${whom ? ` with ${whom}` : ""}`
       : calledBy(me);
   const title = `${total > 0 ? `(${total}) ` : ""}${what} · Ringback`;
   if (document.title !== title) document.title = title;
@@ -130,6 +142,8 @@ function listen(rings, call) {
 }
 
 function tick() {
+  drawLink();
+  mendFocus();
   drawRemaining();
   drawDuration();
   drawQuiet();
@@ -137,22 +151,6 @@ function tick() {
 }
 
 // ---- What is clicked ----
-
-async function dial({ submitter }) {
-  takeTyped();
-  const invitees = chosen();
-  if (invitees.length === 0) throw new Error("Choose whom to call.");
-  say("");
-  const call = service.calls.find((one) => one.inCall);
-  const options = { invitees, timeoutSeconds: $("timeout").valueAsNumber };
-  try {
-    if (call) await service.invite(options);
-    else await service.send({ ...options, isVideoCall: submitter.value === "video", customData: $("custom-data").value });
-  } catch (error) {
-    if (!call || error.code !== "forbidden") throw error;
-    throw new Error("This call lets you invite nobody: its initiator’s setting inCalling.canInvitingInCalling was off, or onlyInitiatorCanInvite on, when it began.");
-  }
-}
 
 async function settingChanged(name) {
   if (name === "relayOnly") return beginMedia(setting("relayOnly"));
@@ -171,21 +169,24 @@ function drawWho() {
 /** Links to a window of each of the others. */
 function drawOthers() {
   for (const place of all(".other-people")) {
-    place.replaceChildren(...others().map((user) => element("a", { href: `/as/${user}/`, target: "_blank", rel: "noopener" }, [
-      avatar({ id: user, name: "" }), calledBy(user),
+    place.replaceChildren(...others().map((user) => element("a", { href: pageOf(user), target: "_blank", rel: "noopener" }, [
+      avatar({ id: user, name: "" }), element("bdi", { textContent: calledBy(user) }),
     ])));
   }
 }
 
 function openAs(event) {
   event.preventDefault();
-  const user = idOf($("as-name").value);
-  if (user === "") return;
-  remember(user);
-  $("as-name").value = "";
-  $("who-panel").hidePopover();
-  drawPeople();
-  open(`/as/${user}/`, "_blank", "noopener");
+  // Said inside the panel, which would cover it elsewhere.
+  attempt(null, () => {
+    $("as-name").focus();
+    const user = idOf($("as-name").value);
+    remember(user);
+    $("as-name").value = "";
+    $("who-panel").hidePopover();
+    drawPeople();
+    open(pageOf(user), "_blank", "noopener");
+  }, $("as-wrong"));
 }
 
 /** Two tabs, of which one shows; the arrow keys go from one to the other. */
@@ -219,25 +220,15 @@ function beginTabs() {
 
 drawWho();
 beginTabs();
+beginFocus();
 beginLog();
+beginLink(service);
 beginCall(service);
 beginQuiet(service);
+beginDial(service);
 beginHistory(service);
+beginMissed(service);
 drawSettings(settingChanged);
-drawPeople();
-$("dial").addEventListener("submit", (event) => {
-  event.preventDefault();
-  attempt(event.submitter, () => dial(event));
-});
-$("add-typed").addEventListener("click", () => {
-  takeTyped();
-  $("other").focus();
-});
-$("other").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.target.value.trim() === "") return;
-  event.preventDefault();
-  takeTyped();
-});
 $("who-form").addEventListener("submit", openAs);
 $("sign-out").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, signOut));
 service.addEventListener("change", draw);

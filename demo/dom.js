@@ -17,14 +17,14 @@ export function element(tag, { data = {}, ...properties } = /** @type {any} */ (
   return made;
 }
 
-/** A picture of `icons.svg`; what it means is said in words beside it. */
+/** A picture of those in `index.html`; what it means is said in words beside it. */
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(space, "use");
-  use.setAttribute("href", `icons.svg#${name}`);
+  use.setAttribute("href", `#icon-${name}`);
   svg.append(use);
   return svg;
 }
@@ -32,7 +32,7 @@ export function icon(name) {
 /** Puts another picture into a button that has one. */
 export function setIcon(place, name) {
   const use = place.querySelector("use");
-  const href = `icons.svg#${name}`;
+  const href = `#icon-${name}`;
   if (use.getAttribute("href") !== href) use.setAttribute("href", href);
 }
 
@@ -79,52 +79,60 @@ export function keyed(parent, name, items, keyOf, make, update) {
   for (const child of old.values()) child.remove();
 }
 
-/** Runs what a button asks for, once at a time, and says in words what went wrong. */
-export async function attempt(place, work) {
+/** Runs what a button asks for, once at a time, and says in words what went wrong, on the page or in a panel's own place. */
+export async function attempt(place, work, error = $("error")) {
   if (place?.ariaBusy === "true") return;
-  clearError();
+  clearError(error);
   // Not disabled: that would take the focus from who uses the keyboard.
   if (place) place.ariaBusy = "true";
   try {
     await work();
-  } catch (error) {
-    showError(error);
+  } catch (why) {
+    showError(why, error);
   } finally {
     if (place) place.ariaBusy = null;
   }
 }
 
 /** Says what went wrong, until something else is done. */
-export function showError(error) {
-  const text = error?.message ?? String(error);
+export function showError(why, place = $("error")) {
+  const text = why?.message ?? String(why);
   // A sentence begins with a capital; the name of a parameter is as it is.
-  $("error").textContent = /^\w+\./.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
-  $("error").hidden = false;
+  place.dataset.code = why?.code ?? "";
+  place.textContent = /^\w+\./.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+  place.hidden = false;
 }
 
-export function clearError() {
-  $("error").hidden = true;
-  $("error").textContent = "";
+export function clearError(place = $("error")) {
+  place.hidden = true;
+  place.textContent = "";
 }
 
-/** Says what happened last; nothing said, nothing shown. */
-export function say(text) {
+/** How long it is said what happened last, in ms. */
+const SAID_MS = 10_000;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let unsaying;
+
+/** Says what happened last, for a while; nothing said, nothing shown. */
+export function say(text, forMs = SAID_MS) {
   put($("last"), text);
   $("last").hidden = text === "";
+  clearTimeout(unsaying);
+  if (text !== "" && forMs < Infinity) unsaying = setTimeout(say, forMs, "");
 }
 
-/** What of this user's is kept in this browser, from visit to visit. */
-export function kept(name, otherwise) {
+/** What of this user's is kept in this browser from visit to visit, or in this tab. */
+export function kept(name, otherwise, store = localStorage) {
   try {
-    return JSON.parse(localStorage.getItem(name) ?? "null") ?? otherwise;
+    return JSON.parse(store.getItem(name) ?? "null") ?? otherwise;
   } catch {
     return otherwise;
   }
 }
 
-export function keep(name, value) {
+export function keep(name, value, store = localStorage) {
   try {
-    localStorage.setItem(name, JSON.stringify(value));
+    store.setItem(name, JSON.stringify(value));
   } catch {
     // A browser that keeps nothing asks again at the next visit.
   }

@@ -4,6 +4,8 @@ import { $, all, attempt, element, put } from "./dom.js";
 
 /** Callbacks kept; beyond it the oldest goes. */
 const MOST_LOGGED = 200;
+/** Longest parameter that shows whole at first, in characters. */
+const LONG = 260;
 /** How long the copy button says that it has copied, in ms. */
 const COPIED_MS = 2000;
 
@@ -63,11 +65,25 @@ function code(value) {
   return `{ ${fields.map(([name, field]) => `${name}: ${code(field)}`).join(", ")} }`;
 }
 
+/** A text, of which some lines show at first if it is long. */
+function folded(text) {
+  if (text.length <= LONG) return [text];
+  const shown = element("span", { className: "clamp", textContent: text });
+  shown.style.setProperty("--lines", "6");
+  const more = element("button", { type: "button", className: "plain", textContent: "Show all" });
+  more.addEventListener("click", () => {
+    shown.className = "";
+    more.remove();
+    $("log").focus();
+  });
+  return [shown, more];
+}
+
 function add(name, args) {
   const names = EVENTS[name];
   const rows = args.map((value, at) => element("div", { className: at < names.length ? "" : "extra" }, [
     element("dt", { textContent: names[at] ?? "invitation" }),
-    element("dd", { textContent: code(value) }),
+    element("dd", {}, folded(code(value))),
   ]));
   const now = new Date();
   const item = element("li", { data: { event: name, chapter: chapter(name), args: `[${args.map(text).join(",")}]` } }, [

@@ -1,13 +1,32 @@
 // Missed calls with their badge, calls that can be joined, and the calls of the past.
 
+import { callAnew } from "./dial.js";
 import { $, attempt, attribute, button, element, icon, keyed, put, say } from "./dom.js";
+import { needServer } from "./link.js";
 import { avatar, listed, nameOf, titleCase } from "./people.js";
-import { kind, moment, REASONS, words } from "./words.js";
+import { kind, moment, outcome, REASONS, words } from "./words.js";
 
 /** Calls of the past shown at first, and added by “Show more”. */
 const PAGE = 6;
 
+/** Missed calls shown before “Show all”, those of one caller counting once. */
+const FOLDED = 5;
+
 /** @typedef {import("/web/ringback.js").CallInvitationService} Service */
+
+/** What the list of missed calls shows, by the key of its item. @type {Map<string, import("/web/shapes.js").MissedCall[]>} */
+let bundles = new Map();
+let unfolded = false;
+
+/** Makes the buttons under the missed calls work. @param {Service} service */
+export function beginMissed(service) {
+  $("all-missed").addEventListener("click", () => {
+    unfolded = true;
+    drawMissed(service);
+    $("missed").children[FOLDED]?.querySelector("button")?.focus();
+  });
+  $("dismiss-all").addEventListener("click", ({ currentTarget }) => attempt(currentTarget, () => dismiss(service, service.missed.calls)));
+}
 
 /** @param {Service} service */
 export function drawMissed(service) {
@@ -17,33 +36,71 @@ export function drawMissed(service) {
   count.hidden = total === 0;
   put($("missed-said"), total === 0 ? "" : `${total} missed ${total === 1 ? "call" : "calls"}`);
   $("no-missed").hidden = total > 0;
-  keyed($("missed"), "missed", calls, (missed) => `${missed.invitationID} ${missed.turn}`, (missed) => {
-    const name = nameOf(missed.caller);
-    return element("li", {}, [
-      avatar(missed.caller),
-      element("span", { className: "what" }, [
-        element("strong", { textContent: name }),
-        element("small", { textContent: `${kind(missed)} · ${moment(missed.at)}` }),
-        element("small", { textContent: titleCase(REASONS[missed.reason] ?? words(missed.reason)) }),
-      ]),
-      element("span", { className: "buttons" }, [
-        button({ className: "call-back", text: " ", work: () => callBack(service, missed) }),
-        button({ className: "small dismiss", icon: "close", label: `Dismiss ${name}’s missed call`, work: () => service.dismissMissedCall(missed) }),
-      ]),
-    ]);
-  }, (item, missed) => {
-    // A group is joined while it runs; once it is over there is nobody to call back.
-    const back = item.querySelector(".call-back");
-    const text = missed.group ? "Join" : "Call back";
-    put(back.querySelector("span"), text);
-    attribute(back, "aria-label", `${text} ${nameOf(missed.caller)}`);
-    back.hidden = missed.group && !missed.canJoin;
-  });
+  bundles = bundled(calls);
+  const shown = [...bundles.keys()].slice(0, unfolded ? undefined : FOLDED);
+  keyed($("missed"), "missed", shown, (key) => key, (key) => missedItem(service, key), drawMissedItem);
+  $("all-missed").hidden = unfolded || bundles.size <= FOLDED;
+  put($("all-missed"), `Show all ${bundles.size}`);
+  $("dismiss-all").hidden = bundles.size < 2;
   drawBadge(total);
 }
 
+/** Missed calls by what they are listed as: a caller's own together, each group's apart; the newest first. */
+function bundled(calls) {
+  /** @type {Map<string, import("/web/shapes.js").MissedCall[]>} */
+  const all = new Map();
+  for (const missed of calls) {
+    const key = missed.group ? `${missed.invitationID} ${missed.turn}` : `of ${missed.caller.id}`;
+    all.set(key, [...(all.get(key) ?? []), missed]);
+  }
+  return all;
+}
+
 /** @param {Service} service */
+function missedItem(service, key) {
+  const [{ caller }] = bundles.get(key);
+  return element("li", {}, [
+    avatar(caller),
+    element("span", { className: "what" }, [
+      element("strong", { dir: "auto" }),
+      element("small", { className: "when" }),
+      element("small", { className: "why" }),
+    ]),
+    button({ className: "call-back", text: " ", work: () => callBack(service, bundles.get(key)[0]) }),
+    button({ className: "small dismiss", icon: "close", label: " ", work: () => dismiss(service, bundles.get(key)) }),
+  ]);
+}
+
+function drawMissedItem(item, key) {
+  const [missed, ...older] = bundles.get(key);
+  const name = nameOf(missed.caller);
+  put(item.querySelector("strong"), older.length > 0 ? `${name} · ${older.length + 1}` : name);
+  put(item.querySelector(".when"), `${kind(missed)} · ${moment(missed.at)}`);
+  put(item.querySelector(".why"), titleCase(REASONS[missed.reason] ?? words(missed.reason)));
+  const [back, text] = [item.querySelector(".call-back"), backText(missed)];
+  put(back.querySelector("span"), text);
+  attribute(back, "aria-label", text.includes(name) ? null : `${text} ${name}`);
+  attribute(item.querySelector(".dismiss"), "aria-label", `Dismiss ${name}’s missed ${older.length > 0 ? "calls" : "call"}`);
+}
+
+/** A group is joined while it runs; of one that is over its caller alone can be called. */
+function backText(missed) {
+  if (!missed.group) return "Call back";
+  return missed.canJoin ? "Join" : `Call ${nameOf(missed.caller)}`;
+}
+
+/** @param {Service} service @param {import("/web/shapes.js").MissedCall[]} calls */
+async function dismiss(service, calls) {
+  for (const missed of calls) await service.dismissMissedCall(missed);
+}
+
+/** @param {Service} service @param {import("/web/shapes.js").MissedCall} missed */
 async function callBack(service, missed) {
+  needServer();
+  if (missed.group && !missed.canJoin) {
+    await callAnew([missed.caller.id], missed.callType === "video");
+    return service.dismissMissedCall(missed);
+  }
   const { outcome, elsewhere } = await service.dialBack(missed);
   if (elsewhere) say("You are calling back on another device already.");
   else if (outcome === "engaged") say("You are in another call.");
@@ -62,7 +119,7 @@ export function drawJoinable(service, calls) {
   $("joinable").hidden = calls.length === 0;
   keyed($("joinable").querySelector("ul"), "join", calls, (call) => call.invitationID, (call) => element("li", {}, [
     element("span", { className: "what" }),
-    element("span", { className: "buttons" }, [button({ className: "join", text: "Join", work: () => service.join(call.invitationID) })]),
+    element("span", { className: "buttons" }, [button({ className: "join", text: "Join", work: () => (needServer(), service.join(call.invitationID)) })]),
   ]), (item, call) => {
     const there = call.participants.filter((one) => !one.self && one.state === "accepted").map((one) => nameOf(one.user));
     put(item.querySelector(".what"), there.length > 0 ? `${kind(call)} with ${listed(there.sort())}` : kind(call));
@@ -120,27 +177,19 @@ function drawHistory(service, entries) {
   keyed($("history"), "entry", entries, (entry) => `${entry.invitationID} ${entry.direction} ${entry.turn}`, (entry) => {
     const names = entry.with.map(nameOf);
     const rest = entry.withCount - names.length;
-    const who = rest > 0 ? `${names.join(", ")} and ${rest} more` : listed(names);
+    const who = rest > 0 ? `${names.join(", ")} and ${rest} more` : listed(names) || "Nobody else";
     const missed = entry.outcome === "missed";
     return element("li", { className: missed ? "missed" : "" }, [
       icon(missed ? "missed" : entry.direction === "outgoing" ? "outgoing" : "incoming"),
       element("span", { className: "what" }, [
-        element("strong", { textContent: who }),
+        element("strong", { textContent: who, dir: "auto" }),
         element("small", { textContent: `${outcome(entry)} · ${moment(entry.at)}` }),
       ]),
-      button({
+      // Without anybody on the other side there is nobody to call.
+      names.length === 0 ? null : button({
         className: "small again", icon: entry.callType === "video" ? "video" : "phone", label: `Call ${who}`,
-        work: () => service.send({ invitees: entry.with.map((user) => user.id), isVideoCall: entry.callType === "video", timeoutSeconds: $("timeout").valueAsNumber }),
+        work: () => callAnew(entry.with.map((user) => user.id), entry.callType === "video"),
       }),
     ]);
   }, () => undefined);
-}
-
-/** @param {import("/web/shapes.js").HistoryEntry} entry */
-function outcome({ outcome: how, reason, direction, ...call }) {
-  const what = kind(call);
-  if (how === "missed") return `Missed ${what.toLowerCase()}`;
-  if (how === "answered") return `${direction === "joined" ? "Joined" : direction === "outgoing" ? "Outgoing" : "Incoming"} ${what.toLowerCase()}`;
-  if (how === "declined") return `${what}, declined`;
-  return `${what}, ${words(reason ?? "unanswered").replace("timed out", "not answered")}`;
 }

@@ -5,7 +5,7 @@ import { element, keep, kept } from "./dom.js";
 /** Who everybody knows. */
 const PEOPLE = ["alice", "bob", "carol"];
 /** Names typed that are remembered; beyond it the oldest goes. */
-const MOST_TYPED = 20;
+const MOST_TYPED = 100;
 /** Colours of `style.css` for avatars. */
 const HUES = 6;
 
@@ -35,13 +35,34 @@ export function isTyped(user) {
   return !PEOPLE.includes(user);
 }
 
+/** What no name has: of ASCII all but letters, digits, hyphens and apostrophes; what turns the text around it. */
+const ODD = /(?![a-z0-9'-])[\0-\x9f]|[\u2000-\u200b\u200e-\u206f\ufeff]/u;
+/** Longest name in bytes. */
+const MOST_BYTES = 128;
+
 /**
  * The id that a typed name stands for, as the development mode takes it: “Dave Miller” is dave-miller.
- * @returns {string} empty if nothing is left of it
+ * @throws {Error} saying what is wrong with it: nothing of a name is passed over
  */
 export function idOf(typed) {
-  const plain = typed.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^a-z0-9]+/g, " ").trim();
-  return plain.replaceAll(" ", "-").slice(0, 32).replace(/-$/, "");
+  const plain = typed.normalize("NFC").toLowerCase().replaceAll("’", "'");
+  const id = plain.split(/[\s._-]+/u).filter(Boolean).join("-");
+  const shown = `“${clip(typed.trim())}”`;
+  if (id === "") throw new Error("Type a name: letters of any alphabet, digits, spaces, hyphens and apostrophes.");
+  const odd = ODD.exec(id)?.[0];
+  if (odd) throw new Error(`${shown} can’t be a name here: it may have letters, digits, spaces, hyphens and apostrophes${odd > " " ? `, and no “${odd}”` : ""}.`);
+  if (new TextEncoder().encode(id).length > MOST_BYTES) throw new Error(`${shown} is too long for a name: ${MOST_BYTES} letters are the most, of most other alphabets about a third of that.`);
+  return id;
+}
+
+function clip(text) {
+  const letters = [...text];
+  return letters.length > 40 ? `${letters.slice(0, 40).join("")}…` : text;
+}
+
+/** Where a user's page is. */
+export function pageOf(user) {
+  return `/as/${encodeURIComponent(user)}/`;
 }
 
 /** What a person is called: by their token, else by their id, which the development mode makes that of. */
@@ -55,7 +76,8 @@ export function calledBy(id) {
 }
 
 export function titleCase(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  const [first = "", ...rest] = text;
+  return first.toUpperCase() + rest.join("");
 }
 
 /** “Alice”, “Alice and Bob”, “Alice, Bob and Carol”. */
@@ -66,8 +88,7 @@ export function listed(names) {
 /** One or two letters for a person without a picture. */
 export function initials(name) {
   const words = name.split(/[\s-]+/).filter(Boolean);
-  const letters = words.length > 1 ? words[0].charAt(0) + words.at(-1).charAt(0) : name.charAt(0);
-  return letters.toUpperCase();
+  return [words[0] ?? "", words.length > 1 ? words.at(-1) : ""].map((word) => titleCase([...word][0] ?? "")).join("");
 }
 
 /** A person's colour, the same everywhere. */

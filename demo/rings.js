@@ -1,6 +1,7 @@
 // Calls that ring here: a card each, with the time that remains.
 
 import { $, all, button, element, keyed, put } from "./dom.js";
+import { answer } from "./link.js";
 import { avatar, listed, nameOf } from "./people.js";
 import { kind } from "./words.js";
 
@@ -17,13 +18,14 @@ export function drawRings(service, rings, engaged) {
     const card = element("div", {}, [
       element("span", { className: "pulse" }, [avatar(caller, "large")]),
       element("p", { className: "what" }, [
-        element("strong", { className: "caller", textContent: name }),
+        element("strong", { className: "caller clamp", textContent: name, dir: "auto" }),
         element("span", { className: "about" }, [`${kind(call)} · `, remaining()]),
-        element("span", { className: "more" }),
+        element("span", { className: "message clamp", dir: "auto" }),
+        element("span", { className: "more clamp" }),
       ]),
       element("div", { className: "buttons" }, [
-        button({ className: "decline", icon: "hang-up", text: "Decline", work: () => service.reject("declined", call.invitationID) }),
-        button({ className: "accept", icon: call.callType === "video" ? "video" : "phone", text: "Accept", work: () => service.accept(call.invitationID) }),
+        button({ className: "decline", icon: "hang-up", text: "Decline", work: () => answer("Declining", () => service.reject("declined", call.invitationID)) }),
+        button({ className: "accept", icon: call.callType === "video" ? "video" : "phone", text: "Accept", work: () => answer("Answering", () => service.accept(call.invitationID)) }),
       ]),
     ]);
     card.setAttribute("role", "group");
@@ -31,6 +33,7 @@ export function drawRings(service, rings, engaged) {
     return card;
   }, (card, call) => {
     card.dataset.deadline = call.ringing.deadline;
+    put(card.querySelector(".message"), call.customData ? `“${call.customData}”` : "");
     put(card.querySelector(".more"), more(call, engaged));
   });
   drawRemaining();
@@ -43,11 +46,10 @@ function remaining() {
   return made;
 }
 
-/** What else there is to say: the caller's message, who else is called, and that an answer leaves a call. */
+/** What else there is to say: who else is called, and that an answer leaves a call. */
 function more(call, engaged) {
   const callees = call.participants.filter((one) => !one.self && one.user.id !== call.ringing.caller.id);
   const parts = [
-    call.customData ? `“${call.customData}”` : "",
     callees.length > 0 ? `With ${listed(callees.map((one) => nameOf(one.user)))}` : "",
     engaged ? "Accepting leaves the call you are in" : "",
   ];

@@ -1,6 +1,6 @@
 // The settings: every parameter of the configuration (spec §2) by its own name, and the demo's own; kept for each user.
 
-import { MISSED_REASONS } from "/web/config.js";
+import { ConfigError, MAX_TIMEOUT_SECONDS, MISSED_REASONS } from "/web/config.js";
 
 import { $, all, clearError, element, keep, kept, showError } from "./dom.js";
 import { calledBy, me, nameOf, titleCase } from "./people.js";
@@ -121,6 +121,7 @@ export function drawSettings(changed) {
   $("parameters").addEventListener("change", ({ target }) => take(target, changed));
   $("parameters").addEventListener("submit", (event) => event.preventDefault());
   $("reset-settings").addEventListener("click", async () => {
+    if (!confirm("Set every setting back to its default?")) return;
     values = Object.fromEntries(PARAMETERS.map(({ name, otherwise }) => [name, otherwise]));
     keep(place, values);
     fillIn();
@@ -175,7 +176,7 @@ function fillIn() {
 async function take(input, changed) {
   const { name } = input;
   const before = values[name];
-  const { kind: sort } = PARAMETERS.find((one) => one.name === name);
+  const { kind: sort, label } = PARAMETERS.find((one) => one.name === name);
   values = {
     ...values,
     [name]: sort === "choices" ? all(`#parameters input[name="${name}"]:checked`).map((box) => box.value)
@@ -192,6 +193,8 @@ async function take(input, changed) {
     // What was typed stays to be mended; what holds is what was before.
     values = { ...values, [name]: before };
     input.setAttribute("aria-invalid", "true");
-    showError(error);
+    input.focus();
+    const problem = error instanceof ConfigError ? error.message.slice(error.parameter.length + 1) : error.message;
+    showError(new Error(`${label}: ${sort === "seconds" ? `1 to ${MAX_TIMEOUT_SECONDS} seconds` : problem}.`));
   }
 }

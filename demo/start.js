@@ -9,6 +9,9 @@ const place = `ringback-demo:${me}:signed-in`;
 /** The tag of the test notification: a second one takes the place of the first. */
 const TEST_TAG = "ringback-demo:test";
 
+/** Whether the browser's question was closed without an answer. */
+let dismissed = false;
+
 /**
  * Signs in: at once if this user did so here before, else when they say so.
  * @param {{ signIn: () => Promise<void>, tones: import("./tones.js").Tones }} options
@@ -58,6 +61,7 @@ function permission() {
 /** Asks, and shows at once what a notification looks like; one that was refused says how to allow it. */
 async function askForNotifications() {
   if (permission() === "default") await Notification.requestPermission();
+  dismissed = permission() === "default";
   drawPermission();
   if (permission() === "granted") await testNotification();
 }
@@ -81,7 +85,9 @@ export function drawPermission() {
   $("test-notification").hidden = state !== "granted";
   const how = state === "denied" ? howToAllow(navigator.userAgent)
     : state === "impossible" ? "This browser shows none to a page. On an iPhone or iPad: add the page to the Home Screen, and open it from there."
-      : state === "default" ? "A missed call then pops up, and a click on it calls back." : "";
+      : state !== "default" ? ""
+        : dismissed ? "The browser’s question was closed without an answer: nothing pops up yet. Click again to be asked once more."
+          : "Allow notifications, and a missed call pops up; a click on it calls back.";
   put($("how-notifications"), how);
   $("notifications-denied").hidden = state !== "denied";
 }

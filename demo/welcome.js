@@ -1,12 +1,14 @@
 // The page at `/`: a typed name has a page too.
 
-import { $ } from "./dom.js";
-import { idOf, remember } from "./people.js";
+import { $, attempt } from "./dom.js";
+import { idOf, pageOf, remember } from "./people.js";
 
 $("who-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  const user = idOf($("as-name").value);
-  if (user === "") return $("as-name").focus();
-  remember(user);
-  location.assign(`/as/${user}/`);
+  attempt(null, () => {
+    $("as-name").focus();
+    const user = idOf($("as-name").value);
+    remember(user);
+    location.assign(pageOf(user));
+  });
 });

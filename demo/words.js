@@ -1,11 +1,6 @@
 // The words of the page: how things stand, in a person's language.
 
-/** Why a call is over (S11). */
-const ENDED = {
-  declined: "declined", busy: "busy", timed_out: "nobody answered", cancelled: "called off", unreachable: "unreachable",
-  left: "the other side hung up", ended: "ended for everyone", alone: "nobody else was left", elsewhere: "you went on elsewhere",
-  lost: "the connection was lost",
-};
+import { listed, nameOf, titleCase } from "./people.js";
 
 /** Where somebody stands in a call (spec §4). */
 export const STATES = {
@@ -26,8 +21,41 @@ export const CONNECTION = {
   upgrade_required: "This page is too old for the server. Reload to get the new one.",
 };
 
-export function ended(reason) {
-  return ENDED[reason] ?? words(reason);
+/**
+ * What is to be known of a call that is over.
+ * @typedef {object} Ended
+ * @property {string} invitationID
+ * @property {boolean} group
+ * @property {string} initiator
+ * @property {{user: import("/web/shapes.js").CallUser, self: boolean}[]} participants
+ */
+
+/**
+ * Why a call is over (S11), and by whom.
+ * @param {string} reason
+ * @param {Ended | null} call
+ */
+export function ended(reason, call) {
+  const others = call?.participants.filter((one) => !one.self) ?? [];
+  const starter = others.find((one) => one.user.id === call?.initiator);
+  const names = listed(others.map((one) => nameOf(one.user)).sort());
+  const nobody = `Nobody answered: ${names}.`;
+  switch (reason) {
+    case "elsewhere": return "You went on with the call elsewhere.";
+    case "ended": return "The call was ended for everyone.";
+    case "alone": return "The call is over: nobody else was left in it.";
+    case "lost": return "The call is over: the connection was lost.";
+  }
+  if (names === "") return `The call is over: ${words(reason)}.`;
+  switch (reason) {
+    case "timed_out": return nobody;
+    case "cancelled": return `The call to ${names} was called off.`;
+    case "declined": return others.length > 1 ? nobody : `${names} declined.`;
+    case "busy": return others.length > 1 ? nobody : `${names} is in another call.`;
+    case "unreachable": return others.length > 1 ? nobody : `${names} can’t be reached.`;
+    case "left": return call?.group ? `The call is over: ${starter ? nameOf(starter.user) : "its initiator"} left.` : `${names} hung up.`;
+    default: return `The call is over: ${words(reason)}.`;
+  }
 }
 
 export function words(code) {
@@ -36,11 +64,7 @@ export function words(code) {
 
 /** “Group video call”. */
 export function kind({ group, callType }) {
-  return `${group ? "Group " : ""}${group ? callType : capital(callType)} call`;
-}
-
-function capital(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return `${group ? "Group " : ""}${group ? callType : titleCase(callType)} call`;
 }
 
 /** A moment, short: the time alone if it was today. */
@@ -56,4 +80,16 @@ export function duration(ms) {
   const two = (number) => String(number).padStart(2, "0");
   const [hours, minutes, seconds] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
+}
+
+/** How it ended, to those who began it, where nobody answered. */
+const UNANSWERED = { busy: "busy", cancelled: "called off", unreachable: "unreachable", declined: "declined" };
+
+/** How a call of the past went. @param {import("/web/shapes.js").HistoryEntry} entry */
+export function outcome({ outcome: how, reason, direction, ...call }) {
+  const what = kind(call);
+  if (how === "missed") return `Missed ${what.toLowerCase()}`;
+  if (how === "answered") return `${direction === "joined" ? "Joined" : direction === "outgoing" ? "Outgoing" : "Incoming"} ${what.toLowerCase()}`;
+  if (how === "declined") return `${what}, declined`;
+  return `${what}, ${UNANSWERED[reason ?? ""] ?? "not answered"}`;
 }

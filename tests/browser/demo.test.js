@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { usable } from "./harness/axe.js";
+import { fits, usable } from "./harness/axe.js";
 import { hear, hushed, loud, sounded } from "./harness/ear.js";
 import { story } from "./harness/stage.js";
 
@@ -90,7 +90,8 @@ story("settings reach the service, outlive a reload, and say what they don't tak
   const bob = await stage.person("bob");
   const desktop = /** @type {Desktop} */ (bob.desktop);
   await bob.set("missedCall.timeoutSeconds", "0");
-  await bob.shows("#error", "missedCall.timeoutSeconds");
+  await bob.shows("#error", "Calling back rings for: 1 to 600 seconds.");
+  await bob.shows('#settings input[name="missedCall.timeoutSeconds"][aria-invalid]:focus');
   await bob.set("missedCall.timeoutSeconds", "9");
   await bob.hides("#error");
   await bob.set("missedCall.notificationTitle", "{caller} rang");
@@ -118,6 +119,8 @@ story("settings reach the service, outlive a reload, and say what they don't tak
   await bob.accept();
   await bob.sees("carol");
   await alice.heard("onCallEnded", "left");
+  await bob.heard("onCallEnded", "elsewhere");
+  await bob.hides("#last");
 });
 
 // spec: L13
@@ -177,12 +180,16 @@ story("missed calls are counted in the list, the tab's title and the app's badge
   await bob.shows("#missed-count", /^2$/);
   assert.match((await bob.page.locator("#icon").getAttribute("href")) ?? "", /missed/);
   assert.equal(await bob.page.evaluate(() => /** @type {any} */ (globalThis).badges.at(-1)), 2);
-  await bob.page.locator("#missed li button.dismiss").first().click();
+  await bob.shows("#missed li strong", /^Alice · 2$/);
+  await bob.page.locator("#missed li button.dismiss").click();
+  await bob.titled("Bob · Ringback");
+  await alice.call(["bob"], { seconds: 1 });
   await bob.titled("(1) Bob · Ringback");
   await bob.callBack();
   await alice.rings("Bob");
-  await bob.titled("In a call with Alice · Ringback");
+  await bob.titled("Calling Alice · Ringback");
   await alice.accept();
+  await bob.titled("In a call with Alice · Ringback");
   await bob.missed(0);
   await bob.hides("#missed-count");
   await bob.hangUp();
@@ -199,7 +206,7 @@ story("the log has each callback with its parameters by name, filtered, copied, 
   await bob.page.locator("#custom-data").fill("about lunch");
   await bob.call(["alice"], { video: true });
   await alice.rings("Bob");
-  await alice.shows("[data-ring] .more", "about lunch");
+  await alice.shows("[data-ring] .message", "about lunch");
   await alice.decline();
   const received = alice.page.locator('#log li[data-event="onIncomingCallReceived"]');
   const names = await received.locator("dt").allTextContents();
@@ -226,12 +233,28 @@ story("anybody who is typed can be called, and signs in by that name", async (st
   await dave.page.locator("#as-name").press("Enter");
   await dave.connected();
   assert.equal(new URL(dave.page.url()).pathname, "/as/dave-miller/");
-  await alice.page.locator("#other").fill("Dave Miller");
-  await alice.page.locator("#add-typed").click();
+  await alice.add("Dave Miller");
   await alice.call(["dave-miller"]);
   await dave.rings("Alice");
   await dave.accept();
   await alice.sees("dave-miller");
+  await alice.hangUp();
+
+  const tanaka = await profile.person("田中太郎");
+  await alice.page.locator("#other").fill("田中太郎");
+  await alice.call(["bob"]);
+  await tanaka.rings("Alice");
+  await tanaka.shows("[data-ring] .more", "Bob");
+  await alice.hangUp();
+  await alice.hides("#call");
+  for (const [typed, why] of [["Łukasz, a/b", "no “/”"], ["x".repeat(129), "too long"], ["Alice", "is you"]]) {
+    await alice.page.locator("#other").fill(typed);
+    await alice.call(["bob"]);
+    await alice.shows("#error", why);
+    assert.equal(await alice.page.locator("#other").inputValue(), typed, "it stays to be mended");
+  }
+  assert.equal(await alice.page.locator("#people li").count(), 4, "of a list that is refused nobody is taken");
+  assert.equal(await alice.times("onOutgoingCallSent"), 2);
 });
 
 story("by keyboard alone: sign in, choose, call, answer, hang up", async (stage) => {
@@ -260,11 +283,76 @@ story("by keyboard alone: sign in, choose, call, answer, hang up", async (stage)
   await reach("#hang-up");
   await bob.page.keyboard.press("Space");
   await alice.heard("onCallEnded", "left");
+  await bob.page.locator("#dial-title:focus").waitFor();
   await reach('#people input[data-user="alice"]');
   await bob.page.keyboard.press("Space");
   await reach("#call-video");
   await bob.page.keyboard.press("Enter");
   await alice.rings("Bob");
+  // What a key took away hands the focus on: to the next missed call, to the call, and back from it.
+  await bob.cancel();
+  await bob.call(["alice", "carol"], { seconds: 1 });
+  await alice.missed(2);
+  await bob.hangUp();
+  await alice.page.locator("#missed .dismiss").first().focus();
+  await alice.page.keyboard.press("Enter");
+  await alice.missed(1);
+  await alice.page.locator("#missed .call-back:focus").waitFor();
+  await alice.page.keyboard.press("Enter");
+  await alice.page.locator("#call-title:focus").waitFor();
+  await bob.accept();
+  await alice.page.locator("#hang-up").focus();
+  await bob.hangUp();
+  await alice.page.locator("#dial-title:focus").waitFor();
+});
+
+story("what is said of a call says by whom, goes with the next ring, and offers nothing that can't be", async (stage) => {
+  await stage.serve();
+  const [alice, bob, carol] = [await stage.person("alice"), await stage.person("bob"), await stage.person("carol")];
+  await alice.call(["bob"]);
+  await alice.titled("Calling Bob · Ringback");
+  await bob.decline();
+  await alice.shows("#last", "Bob declined.");
+  await alice.call(["bob"], { seconds: 1 });
+  await alice.shows("#last", "Nobody answered: Bob.");
+  await carol.call(["alice"]);
+  await alice.rings("Carol");
+  await alice.hides("#last");
+  await alice.accept();
+  await carol.sees("alice");
+  await carol.shows("#dial-closed", "takes no more people");
+  assert.ok(await carol.page.locator('#people input[data-user="bob"]').isDisabled());
+  await bob.call(["carol"]);
+  await bob.shows("#last", "Carol is in another call.");
+  await alice.page.locator("#history .again").first().click();
+  await alice.shows("#error", "You are in another call.");
+  await carol.hangUp();
+  await alice.shows("#last", "Carol hung up.");
+  await alice.call(["bob"], { seconds: 0 });
+  await alice.shows("#error", "Ring for: 1 to 600 seconds.");
+  await alice.shows("#timeout[aria-invalid]:focus");
+
+  await alice.call(["bob", "carol"], { seconds: 1 });
+  await alice.shows("#call-status", "You are alone");
+  await alice.hangUp();
+  await alice.shows("#history li", "Group voice call, not answered");
+  await carol.shows("#missed .call-back", "Call Alice");
+  await carol.page.setViewportSize({ width: 390, height: 844 });
+  const [what, dismiss] = [await carol.page.locator("#missed .what").first().boundingBox(), await carol.page.locator("#missed .dismiss").first().boundingBox()];
+  assert.ok(what && dismiss && dismiss.y < what.y + what.height, "what dismisses is in the first row");
+  await carol.page.locator("#missed .call-back").first().click();
+  await alice.rings("Carol");
+  await carol.cancel();
+
+  await bob.quiet();
+  await bob.page.locator("#quiet").click();
+  await bob.shows("#quiet-on", "Change");
+  assert.ok(await bob.page.locator('#quiet-form input[value="until"]').isChecked(), "its end is proposed");
+  await bob.page.locator("#quiet-until").fill("2020-01-01T08:00");
+  await bob.page.locator("#quiet-on").click();
+  await bob.shows("#quiet-wrong", "Choose a time to come.");
+  assert.equal(await bob.page.locator("#error").isVisible(), false);
+  await usable(bob, "do-not-disturb until a time gone by");
 });
 
 // spec: R1
@@ -307,6 +395,37 @@ story("two windows on one desk don't howl: sound is off until it is turned on, a
   await alice.shows('#call .tile[data-user="bob"] .state', "muted");
 });
 
+story("on a phone long names and messages widen nothing, and who hangs up needn't scroll", async (stage) => {
+  await stage.serve();
+  const long = "wolfeschlegelsteinhausenbergerdo";
+  const [alice, bob, other] = [await stage.person("alice"), await stage.person("bob", { devices: "fake" }), await stage.person(long)];
+  const [phone, narrow] = [{ width: 390, height: 844 }, { width: 320, height: 640 }];
+  await alice.page.locator("details summary").click();
+  await alice.page.locator("#custom-data").fill("W".repeat(150));
+  await alice.add(long);
+  await alice.call(["bob", "carol", long], { video: true, seconds: 60 });
+  await bob.rings("Alice");
+  for (const size of [phone, narrow]) await fits(bob, "it rings", { ...size, shown: ["[data-ring] .accept", "[data-ring] .decline"] });
+  await other.accept();
+  await bob.accept();
+  await Promise.all([bob.sees(long), bob.sees("carol", "inviting"), bob.watches("bob")]);
+  const shown = ["#hang-up", "#microphone"];
+  for (const size of [phone, narrow, { width: 844, height: 390 }, { width: 640, height: 400 }]) await fits(bob, "in a group", { ...size, shown });
+  await other.hangUp();
+  await bob.sees(long, "left");
+  await bob.shows("#call-title", /^Group video call with Alice and Carol$/);
+  await fits(bob, "who left", { ...phone, shown });
+  await bob.hangUp();
+  await bob.add(long);
+  await bob.call(["alice", long], { video: true, seconds: 60 });
+  await bob.hides("#error");
+  await bob.page.locator("#quiet").click();
+  for (const size of [phone, narrow]) await fits(bob, "do-not-disturb", size);
+  await bob.page.keyboard.press("Escape");
+  await bob.page.locator("#who").click();
+  await fits(bob, "open as somebody else", narrow);
+});
+
 story("every state is usable by ear, by keyboard, in light and dark, and on a phone", async (stage) => {
   const { origin } = await stage.serve();
   const alice = await stage.person("alice");
@@ -331,6 +450,7 @@ story("every state is usable by ear, by keyboard, in light and dark, and on a ph
   await bob.accept();
   await bob.sees("alice");
   await usable(bob, "in a call");
+  await usable(alice, "in a call that takes no more people");
   await bob.hangUp();
   await alice.hides("#call");
   await alice.call(["bob"], { seconds: 1 });
@@ -340,6 +460,27 @@ story("every state is usable by ear, by keyboard, in light and dark, and on a ph
   await bob.page.goto(origin);
   await usable(bob, "who are you");
 }, { seconds: 120 });
+
+story("while the server is out of reach the page says so, calls nobody, and answers once it is back", async (stage) => {
+  const server = await stage.serve();
+  const [alice, bob] = [await stage.person("alice"), await stage.person("bob")];
+  await alice.call(["bob"], { seconds: 60 });
+  await bob.rings("Alice");
+  await server.program?.stop("SIGKILL");
+  await bob.shows("#offline");
+  await bob.accept();
+  await bob.shows("#last", "Answering when the connection is back");
+  await bob.call(["carol"]);
+  await bob.shows("#error", "can’t be reached");
+  await usable(bob, "out of reach");
+  assert.equal(await bob.page.locator("[data-ring]").count(), 0);
+  await server.listen(new URL(server.origin).host);
+  await bob.sees("alice");
+  for (const place of ["#offline", "#error", "#last"]) await bob.hides(place);
+  await alice.hides("#offline");
+  const icon = await alice.page.locator("#hang-up .icon use").evaluate((use) => /** @type {SVGUseElement} */ (use).getBBox().width);
+  assert.ok(icon > 0, "the icons are the page's own");
+});
 
 // spec: R1
 story("who hangs up while the server is out of reach sends nothing any more, and leaves once it is back", async (stage) => {

@@ -52,6 +52,7 @@ async function play(stage) {
   await alice.hides("#call");
   await alice.page.locator("#other").fill("Erin");
   await alice.page.locator("#add-typed").click();
+  await alice.set("inCalling.canInvitingInCalling", true);
   await alice.call(["bob", "erin"], { video: true, seconds: 60 });
   await erin.accept();
   await bob.rings("Alice");

@@ -27,6 +27,7 @@ async fn the_sdk_and_the_demo_are_in_the_binary() {
         ("/as/alice/", "text/html"),
         ("/as/alice/sw.js", "text/javascript"),
         ("/as/dave-2/", "text/html"),
+        ("/as/%E7%94%B0%E4%B8%AD%E5%A4%AA%E9%83%8E/", "text/html"),
         ("/demo/welcome.js", "text/javascript"),
         ("/web/device.js", "text/javascript"),
         ("/metrics", "text/plain"),
@@ -40,10 +41,27 @@ async fn the_sdk_and_the_demo_are_in_the_binary() {
         assert!(answer.contains("content-security-policy: default-src 'none'"), "{path}");
         assert!(answer.contains("x-content-type-options: nosniff"), "{path}");
     }
-    for path in ["/web/../Cargo.toml", "/web/%2e%2e/Cargo.toml", "/as/alice/..%2f..%2fCargo.toml", "/as/ALICE/", "/x"] {
+    for path in ["/web/../Cargo.toml", "/web/%2e%2e/Cargo.toml", "/as/alice/..%2f..%2fCargo.toml", "/x"] {
         assert_eq!(http(at, path, &[host]).await.0, 404, "{path}");
     }
-    assert_eq!(http(at, "/as/alice", &[host]).await.0, 308);
+    for (path, place) in [
+        ("/as/alice", "/as/alice/"),
+        ("/as/ALICE/", "/as/alice/"),
+        ("/as/Dave%20Miller", "/as/dave-miller/"),
+        ("/as/%C5%81ukasz/", "/as/%C5%82ukasz/"),
+    ] {
+        let (status, answer) = http(at, path, &[host]).await;
+        assert_eq!(status, 308, "{path}");
+        assert!(
+            answer.to_ascii_lowercase().contains(&format!("location: {}\r\n", place.to_ascii_lowercase())),
+            "{path}: {answer}"
+        );
+    }
+    for path in ["/as/a:b/", &format!("/as/{}/", "x".repeat(129))] {
+        let (status, answer) = http(at, path, &[host]).await;
+        assert_eq!(status, 404, "{path}");
+        assert!(answer.contains("no name here"), "{path}: {answer}");
+    }
     assert_eq!(http(at, "/ws", &[host]).await.0, 400, "no WebSocket");
 }
 

@@ -30,3 +30,26 @@ export async function usable({ page }, state) {
     }
   }
 }
+
+/**
+ * Fails on an element, or a page, that is wider than its place, and on one that doesn't show whole on the screen.
+ * @param {import("./person.js").Person} person
+ * @param {string} state what the page shows
+ * @param {{ width: number, height: number, shown?: string[] }} size of the screen, and what has to be on it
+ */
+export async function fits({ page }, state, { width, height, shown = [] }) {
+  await page.setViewportSize({ width, height });
+  await page.evaluate(() => scrollTo(0, 0));
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(over, 0, `${state}, ${width} wide: it has to be scrolled sideways`);
+  const out = await page.evaluate(() => [...document.querySelectorAll(".tile .caption, #gone li, .flag span, [data-ring] .what, .other-people a")]
+    .filter((element) => {
+      const [own, place] = [element, element.parentElement ?? element].map((one) => one.getBoundingClientRect());
+      return own.width > 0 && (own.left < place.left - 1 || own.right > place.right + 1);
+    }).map((element) => element.outerHTML));
+  assert.deepEqual(out, [], `${state}, ${width} wide`);
+  for (const selector of shown) {
+    const box = await page.locator(selector).first().boundingBox();
+    assert.ok(box && box.x >= 0 && box.x + box.width <= width && box.y >= 0 && box.y + box.height <= height, `${state}, ${width} by ${height}: ${selector} is off the screen`);
+  }
+}

@@ -63,6 +63,12 @@ export class Person {
     await this.page.locator(video ? "#call-video" : "#call-voice").click();
   }
 
+  /** Types names into the list of who can be called. @param {string} names */
+  async add(names) {
+    await this.page.locator("#other").fill(names);
+    await this.page.locator("#add-typed").click();
+  }
+
   /** Waits for a ring, from this caller if one is named. @param {string | RegExp} [caller] */
   async rings(caller) {
     await this.shows("#incoming [data-ring] .caller", caller);

@@ -72,9 +72,34 @@ impl Development {
     }
 }
 
-/// Whether a user of the demo may be called this: lower-case letters, digits and hyphens.
+/// Says which names there are.
+pub(super) const NO_NAME: &str = "This is no name here: lower-case letters of any alphabet, digits, hyphens and apostrophes, of 128 bytes at most.\n";
+
+/// Whether a user of the demo may be called this: an id in lower case that has, of ASCII, letters, digits, hyphens and
+/// apostrophes alone, and else neither spaces nor what turns the text around it (`demo/people.js` makes such names).
 pub(super) fn is_name(name: &str) -> bool {
-    (1..=32).contains(&name.len()) && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    let fits = |letter: char| match letter {
+        'a'..='z' | '0'..='9' | '-' | '\'' => true,
+        '\u{200c}' | '\u{200d}' => true, // joiners within words
+        '\u{2000}'..='\u{206f}' | '\u{feff}' => false,
+        _ => !letter.is_ascii() && !letter.is_whitespace(),
+    };
+    UserId::new(name).is_ok() && name.chars().all(fits) && name.to_lowercase() == name
+}
+
+/// The name that was meant by one in capitals or with spaces: `Dave Miller` by `dave-miller`.
+pub(super) fn meant_by(name: &str) -> Option<String> {
+    let meant = name.to_lowercase().split_whitespace().collect::<Vec<_>>().join("-");
+    (meant != name && is_name(&meant)).then_some(meant)
+}
+
+/// The address of a user's page.
+pub(super) fn page(name: &str) -> String {
+    let part = |byte: u8| match byte {
+        b'a'..=b'z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    format!("/as/{}/", name.bytes().map(part).collect::<String>())
 }
 
 #[derive(Deserialize)]
@@ -97,7 +122,7 @@ pub(super) async fn token(
         return no(StatusCode::FORBIDDEN, why);
     }
     let Some(Query(Who { user })) = who.ok().filter(|who| is_name(&who.user)) else {
-        return no(StatusCode::BAD_REQUEST, "Say for whom: ?user=alice\n");
+        return no(StatusCode::BAD_REQUEST, "Say for whom, in lower case: ?user=alice\n");
     };
     let name = display_name(&user);
     let signed = UserId::new(&user)
@@ -114,7 +139,10 @@ pub(super) async fn token(
 
 /// The name of a user of the demo: `dave-miller` is Dave Miller.
 fn display_name(user: &str) -> String {
-    let capitalised = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
+    let capitalised = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect::<String>()
+    };
     let name = user.split('-').filter(|word| !word.is_empty()).map(capitalised).collect::<Vec<_>>().join(" ");
     if name.is_empty() { user.to_owned() } else { name }
 }
@@ -198,9 +226,21 @@ mod tests {
 
     #[test]
     fn names_are_plain() {
-        assert!(is_name("alice") && is_name("user-2"));
-        assert!(!is_name("") && !is_name("Alice") && !is_name("a/b") && !is_name(&"x".repeat(33)));
+        for name in
+            ["alice", "user-2", "o'brien", "łukasz", "田中太郎", "हिन्दी", "مریم", "x\u{200d}y", &"x".repeat(128)]
+        {
+            assert!(is_name(name), "{name}");
+        }
+        for wrong in ["", "Alice", "Łukasz", "a/b", "a b", "a\u{a0}b", "a\u{202e}b", "..", "\u{85}", &"x".repeat(129)]
+        {
+            assert!(!is_name(wrong), "{wrong}");
+        }
+        assert_eq!(meant_by("Dave  Miller").as_deref(), Some("dave-miller"));
+        assert_eq!(meant_by("Łukasz").as_deref(), Some("łukasz"));
+        assert_eq!([meant_by("alice"), meant_by("A/B"), meant_by(" ")], [None, None, None]);
+        assert_eq!(page("łukasz-2"), "/as/%C5%82ukasz-2/");
         assert_eq!([display_name("alice"), display_name("dave--miller-2")], ["Alice", "Dave Miller 2"]);
+        assert_eq!([display_name("łukasz"), display_name("田中-太郎")], ["Łukasz", "田中 太郎"]);
         assert_eq!(display_name("-"), "-", "everybody has a name");
     }
 }

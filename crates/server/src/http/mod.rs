@@ -90,12 +90,18 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 }
 
 /// The folder of a demo user's page ends in a slash, so that the page's own links lead into it.
-async fn to_folder(Path(name): Path<String>) -> Response {
-    match HeaderValue::from_str(&format!("/as/{name}/")) {
-        Ok(place) if dev::is_name(&name) => {
-            (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, place)]).into_response()
-        }
-        _ => StatusCode::NOT_FOUND.into_response(),
+async fn to_folder(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Response {
+    if shared.development.is_none() {
+        return NO_DEMO.into_response();
+    }
+    to_page(if dev::is_name(&name) { Some(name) } else { dev::meant_by(&name) })
+}
+
+/// Leads to a user's page, if there is such a user.
+fn to_page(name: Option<String>) -> Response {
+    match name {
+        Some(name) => (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, dev::page(&name))]).into_response(),
+        None => (StatusCode::NOT_FOUND, dev::NO_NAME).into_response(),
     }
 }
 
@@ -105,8 +111,11 @@ async fn demo_page(state: State<Arc<Shared>>, Path(name): Path<String>) -> Respo
 
 /// A demo user's page. Each has a path of their own, and their own service worker there, whose scope it is.
 async fn demo(State(shared): State<Arc<Shared>>, Path((name, path)): Path<(String, String)>) -> Response {
-    if shared.development.is_none() || !dev::is_name(&name) {
+    if shared.development.is_none() {
         return NO_DEMO.into_response();
+    }
+    if !dev::is_name(&name) {
+        return to_page(dev::meant_by(&name));
     }
     match path.as_str() {
         "sw.js" => assets::serve(Tree::Web, "sw.js"),
