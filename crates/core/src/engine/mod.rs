@@ -3,8 +3,8 @@
 //! The engine is driven by whoever owns the store and the sockets. The contract:
 //! 1. `start(running)` once, with every running call of the store.
 //! 2. `submit(step)` whenever one comes; `run(now)` when idle and there is something to do.
-//! 3. `run` and the answers to it return an [`Act`]: do it, and come back with `loaded(rows, now)`, `committed()` or
-//!    `failed(unknown)`.
+//! 3. `run` and the answers to it return an [`Act`]: do it, and come back with `loaded(rows)`, `committed()` or
+//!    `failed(now)`.
 //! 4. On `Release`, write the outputs to their sessions in order, then call `run` again.
 
 mod batch;
